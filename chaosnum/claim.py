@@ -1,0 +1,307 @@
+"""Claims, their negative controls, the verdict on them, and the registry of installed claims.
+
+Definition. A claim says how a statistic of a system behaves as the system's scale grows (particles
+n) or shrinks (step eta). Its measure returns that statistic for one independent system, a pure
+function of scale, seed and parameters; its prediction judges the replicas (:mod:`chaosnum.predict`
+has the kinds of prediction and the rule). A negative control is the same experiment spoilt on
+purpose: a check that cannot come out ``violated`` checks nothing.
+
+    Claim("mean", "the mean of n normals", "folklore", scales=[100, 200, 400, 800],
+          measure=lambda n, *, seed: abs(numpy.random.default_rng(seed).standard_normal(n).mean()),
+          predicts=PowerLaw(-0.5, sense="exact"))
+
+This file needs the standard library alone, so that listing claims is quick.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
+from itertools import product
+from numbers import Real
+
+from chaosnum.check import at_least, in_range, one_of
+from chaosnum.predict import ExplicitBound, LimitLaw, PowerLaw
+from chaosnum.rule import FALSE_ALARM, Evidence, given
+
+__all__ = ["Claim", "Control", "ExplicitBound", "LimitLaw", "PowerLaw", "Verdict", "claims", "find"]
+
+BUDGETS = ("quick", "standard", "full")
+ENTRY_POINTS = "chaosnum.claims"
+
+
+@dataclass(frozen=True)
+class Control:
+    """An experiment spoilt on purpose, which must come out ``violated``.
+
+    Attributes
+    ----------
+    name, statement : str
+    measure : callable, optional
+        Replaces the claim's measure.
+    params : mapping
+        Override what the measure is given; the prediction keeps the claim's parameters.
+    applies : callable (**params) -> bool, optional
+        The cases for which it is a control, e.g. ``lambda alpha: alpha < 2``; by default all.
+    predicts : prediction or mapping, optional
+        Replaces the claim's, e.g. by one on medians where the control has infinite variance.
+    """
+
+    name: str
+    statement: str
+    measure: Callable | None = None
+    params: Mapping = field(default_factory=dict)
+    applies: Callable | None = None
+    predicts: object = None
+
+    def is_for(self, params):
+        """Whether this is a control of the case with these parameters."""
+        return self.applies is None or bool(given(self.applies, params)())
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """A statement about a statistic at growing scale, with everything needed to check it.
+
+    Attributes
+    ----------
+    id, statement, source : str
+    scale : str
+        Name of the scale: "n", "eta".
+    measure : callable (scale, *, seed, **params) -> float or dict of float
+        One independent system. A dict holds one value for each statistic.
+    predicts : prediction, or mapping {statistic: prediction}
+    scales : sequence of numbers, or mapping {budget: sequence}
+    replicas : int, mapping {budget: int}, or callable (scale, budget) -> int
+    params : mapping
+        A list or tuple is a grid; every combination is a case.
+    domain : mapping {parameter: (low, high)} or {parameter: allowed strings}
+        Open below, closed above.
+    controls : sequence of Control
+    asymptotic : {"large", "small"}, optional
+        The end of the scales that the claim is about; by default large for a negative exponent,
+        else small.
+    name, model : str
+    quantity : str
+        What the measure returns, where it is a single float.
+    """
+
+    id: str
+    statement: str
+    source: str
+    scale: str = "n"
+    _: KW_ONLY
+    measure: Callable
+    predicts: object
+    scales: object
+    replicas: object = field(default_factory=lambda: {"quick": 32, "standard": 64, "full": 256})
+    params: Mapping = field(default_factory=dict)
+    domain: Mapping = field(default_factory=dict)
+    controls: tuple = ()
+    asymptotic: str | None = None
+    name: str = ""
+    model: str = ""
+    quantity: str = "error"
+
+    def __post_init__(self):
+        if not (isinstance(self.id, str) and self.id.strip()):
+            raise ValueError(f"id must be a non-empty string, got {self.id!r}")
+        if not callable(self.measure):
+            raise ValueError(f"{self.id}: measure must be a function, got {self.measure!r}")
+        if self.asymptotic is not None:
+            one_of("asymptotic", self.asymptotic, ("large", "small"))
+        for owner in (self, *(c for c in self.controls if c.predicts is not None)):
+            for prediction in _by_statistic(owner.predicts, self.quantity).values():
+                if not callable(getattr(prediction, "judge", None)):
+                    raise ValueError(
+                        f"{self.id}: predicts must be a prediction, got {prediction!r}"
+                    )
+        for budget in self.scales if isinstance(self.scales, Mapping) else (None,):
+            self.scales_of(budget)
+        names = [control.name for control in self.controls]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{self.id}: names of controls must differ, got {', '.join(names)}")
+        unknown = set(self.domain) - set(self.params)
+        if unknown:
+            raise ValueError(
+                f"{self.id}: domain must name parameters, got {', '.join(sorted(unknown))}"
+            )
+        self.cases()
+
+    def scales_of(self, budget):
+        """The scales of a budget, ascending; an absent budget takes the nearest cheaper one."""
+        scales = tuple(sorted(_of_budget(self.scales, budget)))
+        least = max(p.least_scales for p in self.predictions().values())
+        good = all(isinstance(s, Real) and math.isfinite(s) and s > 0 for s in scales)
+        if len(set(scales)) < max(least, len(scales)) or not good:
+            raise ValueError(
+                f"{self.id}: scales must be {least} or more distinct positive numbers, "
+                f"got {list(scales)}"
+            )
+        return scales
+
+    def replicas_of(self, scale, budget):
+        """Number of independent systems at a scale."""
+        count = (
+            self.replicas(scale, budget)
+            if callable(self.replicas)
+            else _of_budget(self.replicas, budget)
+        )
+        return at_least(f"{self.id}: replicas", count, 2)
+
+    def cases(self, params=None):
+        """Every combination of the parameters, `params` replacing those of the claim."""
+        grid = {**self.params, **{k: v for k, v in (params or {}).items() if k in self.params}}
+        grid = {k: tuple(v) if isinstance(v, (list, tuple)) else (v,) for k, v in grid.items()}
+        for name, values in grid.items():
+            if not values:
+                raise ValueError(f"{name} must have at least one value, got none")
+            for value in values:
+                self._check_param(name, value)
+        return [dict(zip(grid, values)) for values in product(*grid.values())]
+
+    def predictions(self, control=None):
+        """{statistic: prediction}."""
+        own = (
+            control.predicts
+            if control is not None and control.predicts is not None
+            else self.predicts
+        )
+        return _by_statistic(own, self.quantity)
+
+    def judge(self, statistic, scales, samples, *, params, control=None, family=1 - FALSE_ALARM):
+        """The verdict on one statistic of one case.
+
+        Parameters
+        ----------
+        statistic : str, a key of :meth:`predictions`
+        scales : sequence of J numbers
+        samples : list of J ndarray, float64, shapes (R_j,)
+        params : mapping, the case
+        control : Control, optional
+        family : float, family-wise level
+
+        Returns
+        -------
+        Verdict
+        """
+        prediction = self.predictions(control)[statistic]
+        asymptotic = self.asymptotic
+        if asymptotic is None:
+            asymptotic = "small" if (prediction.claimed(params)["exponent"] or 0) > 0 else "large"
+        evidence = Evidence(tuple(scales), samples, params, self.scale, asymptotic, family)
+        judgement = prediction.judge(evidence)
+        return Verdict(
+            claim=self.id, name=self.name, model=self.model, params=dict(params), scale=self.scale,
+            statistic=f"{prediction.statistic} of {statistic}",
+            control=None if control is None else control.name,
+            **{f.name: getattr(judgement, f.name) for f in fields(judgement)},
+        )  # fmt: skip
+
+    def _check_param(self, name, value):
+        if isinstance(value, Real) and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value!r}")
+        allowed = self.domain.get(name)
+        if allowed is None:
+            return
+        if any(isinstance(a, str) for a in allowed):
+            one_of(name, value, allowed)
+        else:
+            in_range(name, value, *allowed, open_high=allowed[1] == math.inf)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was claimed, what was measured, and whether the claim stands."""
+
+    claim: str
+    name: str
+    model: str
+    params: dict
+    statistic: str
+    scale: str
+    claimed: dict
+    measured: dict
+    bound: dict | None
+    verdict: str
+    sharp: bool | None
+    reason: str
+    control: str | None
+    points: list
+    fit: object = field(default=None, repr=False, compare=False)
+
+    def as_dict(self):
+        """One element of "verdicts" in the JSON; a number that is not finite becomes null."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "fit"}
+
+
+def claims():
+    """Every claim of the installed packages: entry points of the group ``chaosnum.claims``.
+
+    Each entry point is a Claim or an iterable of Claims.
+    """
+    from importlib.metadata import entry_points
+
+    found = []
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: (p.name, p.value)):
+        loaded = point.load()
+        found.extend([loaded] if isinstance(loaded, Claim) else loaded)
+    for claim in found:
+        if not isinstance(claim, Claim):
+            raise ValueError(f"entry points of {ENTRY_POINTS} must hold claims, got {claim!r}")
+    return found
+
+
+def find(ids=(), *, models=(), among=None):
+    """The claims whose id or name is in `ids` and whose model is in `models`; empty means all.
+
+    Raises
+    ------
+    ValueError
+        An id or a model that no claim has; the line names those known.
+    """
+    known = claims() if among is None else list(among)
+    chosen = _select(known, "claim", ids, lambda c: (c.id, c.name))
+    return _select(chosen, "model", models, lambda c: (c.model,))
+
+
+def _select(known, what, wanted, keys):
+    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+    if not wanted:
+        return known
+    names = {key.lower() for claim in known for key in keys(claim) if key}
+    for name in wanted:
+        if str(name).lower() not in names:
+            listed = ", ".join(dict.fromkeys(keys(claim)[0] for claim in known if keys(claim)[0]))
+            raise ValueError(f"{what} must be one of {listed or '(none installed)'}, got {name!r}")
+    lower = {str(name).lower() for name in wanted}
+    return [claim for claim in known if any(key.lower() in lower for key in keys(claim))]
+
+
+def _by_statistic(predicts, quantity):
+    return dict(predicts) if isinstance(predicts, Mapping) else {quantity: predicts}
+
+
+def _of_budget(values, budget):
+    """The entry of a budget, else of the nearest cheaper one, else of the cheapest there is."""
+    if not isinstance(values, Mapping):
+        return values
+    for key in values:
+        one_of("budget", key, BUDGETS)
+    have = [b for b in BUDGETS if b in values]
+    cheaper = [b for b in have if budget is not None and BUDGETS.index(b) <= BUDGETS.index(budget)]
+    return values[cheaper[-1] if cheaper else have[0]]
+
+
+def _plain(value):
+    """Python numbers, lists and dicts that JSON can hold."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if hasattr(value, "tolist"):  # NumPy arrays and scalars
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, int) else str(value)

@@ -1,0 +1,338 @@
+"""Running claims: from a budget to cells, from cells to verdicts.
+
+A *case* is a claim with one combination of its parameters, or one of its negative controls at that
+combination. A *cell* is one independent system of a case: (case, scale, replica). Its seed is the
+BLAKE2b hash of that address, so a cell is a pure function of what it is and not of when or where it
+runs, and a control never shares the stream of its claim. Values are placed by address: the verdicts
+are the same for every executor and number of threads.
+
+Cells of one case and scale are sent to the executor in chunks of about 50 ms, judged by the fastest
+chunk so far (the first one may have compiled a kernel), so that neither the executor's overhead nor
+the wait after Ctrl-C is felt. A case is judged as soon as its last cell is there, and the observer
+told.
+
+What goes wrong: a measure that keeps state between calls, or draws from a global generator, is no
+function of its seed; nothing here can notice. Measures run on threads side by side unless another
+executor is given; with a ProcessPoolExecutor they must be picklable.
+"""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from math import isfinite
+from time import perf_counter
+
+from chaosnum.check import at_least, one_of
+from chaosnum.claim import BUDGETS, Claim, Control
+from chaosnum.rule import FALSE_ALARM
+from chaosnum.threads import count as thread_count
+
+CHUNK_SECONDS = 0.05
+QUEUED_PER_WORKER = 3
+
+
+class CellError(ValueError):
+    """A measure raised, or returned what is no finite number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A claim, or one of its controls, at one combination of parameters.
+
+    Attributes
+    ----------
+    claim : Claim
+    params : dict, the case; what the measure is given is `arguments`
+    control : Control or None
+    scales : tuple of numbers, ascending
+    replicas : tuple of int, one for each scale
+    """
+
+    claim: Claim
+    params: dict
+    control: Control | None
+    scales: tuple
+    replicas: tuple
+    arguments: dict = field(init=False)
+
+    def __post_init__(self):
+        own = {} if self.control is None else self.control.params
+        object.__setattr__(self, "arguments", {**self.params, **own})
+
+    @property
+    def measure(self):
+        return (self.control and self.control.measure) or self.claim.measure
+
+    @property
+    def cells(self):
+        """Number of cells."""
+        return sum(self.replicas)
+
+    def address(self, scale, replica):
+        """Canonical JSON of one cell, without the master seed."""
+        parts = {
+            "claim": [self.claim.id, self.claim.name, self.claim.model],
+            "params": self.params, "control": self.control and self.control.name,
+            "scale": scale, "replica": replica,
+        }  # fmt: skip
+        return json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_number)
+
+    def seed(self, master, scale, replica):
+        """Seed of one cell: 63 bits of the hash of master seed and address."""
+        text = f"{master}:{self.address(scale, replica)}"
+        return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+class Observer:
+    """What :func:`verify` tells while it runs; override what is of interest."""
+
+    def started(self, total):
+        """Number of cells to come."""
+
+    def advanced(self, cells):
+        """So many more cells are done."""
+
+    def verdict(self, verdict, samples):
+        """A verdict, and its replicas: a list of ndarray, float64, one for each scale."""
+
+
+def plan(claims, budget="quick", *, control=None, params=None):
+    """The cases of a run, in order.
+
+    Parameters
+    ----------
+    claims : Claim or sequence of Claim
+    budget : {"quick", "standard", "full"}
+    control : str, optional
+        Run this negative control, or "all" of them, instead of the claims themselves.
+    params : mapping, optional
+        Values, or lists of them, in place of those the claims have.
+
+    Returns
+    -------
+    list of Case
+
+    Raises
+    ------
+    ValueError
+        No claim; an unknown budget, control or parameter; a value outside a claim's domain.
+    """
+    claims = [claims] if isinstance(claims, Claim) else list(claims)
+    if not claims:
+        raise ValueError("claims must hold at least one claim, got none")
+    one_of("budget", budget, BUDGETS)
+    known = dict.fromkeys(name for claim in claims for name in claim.params)
+    for name in params or {}:
+        one_of("params", name, tuple(known) or ("(none)",))
+    names = dict.fromkeys(c.name for claim in claims for c in claim.controls)
+    if control is not None:
+        one_of("control", control, ("all", *names))
+    cases = []
+    for claim in claims:
+        scales = claim.scales_of(budget)
+        replicas = tuple(claim.replicas_of(s, budget) for s in scales)
+        chosen = [c for c in claim.controls if control in ("all", c.name)] if control else [None]
+        for case in claim.cases(params):
+            cases += [
+                Case(claim, case, c, scales, replicas)
+                for c in chosen
+                if c is None or c.is_for(case)
+            ]
+    if not cases:
+        raise ValueError(f"control must apply to a case of this run, got {control!r}")
+    return cases
+
+
+def verify(
+    claims, *, budget="quick", seed=1, control=None, params=None, executor=None, threads=None,
+    observer=None,
+):  # fmt: skip
+    """Run the claims and judge them.
+
+    Parameters
+    ----------
+    claims, budget, control, params
+        As in :func:`plan`.
+    seed : int, at least 0
+        Master seed.
+    executor : concurrent.futures.Executor, optional
+        By default a ThreadPoolExecutor: measures are expected to release the GIL.
+    threads : int, optional
+        Size of the default executor; by default the usable cores.
+    observer : Observer, optional
+
+    Returns
+    -------
+    list of Verdict
+        In the order of the plan, one for each statistic of each case.
+
+    Raises
+    ------
+    ValueError
+        Wrong arguments (before anything runs), or a :class:`CellError` that names the cell.
+    KeyboardInterrupt
+        Passed on at once; verdicts already reported to the observer stand.
+    """
+    cases = plan(claims, budget, control=control, params=params)
+    seed = at_least("seed", seed, 0)
+    workers = thread_count(threads)
+    observer = Observer() if observer is None else observer
+    total = sum(len(case.claim.predictions(case.control)) for case in cases)
+    family = 1 - FALSE_ALARM / total
+    verdicts = [None] * len(cases)
+    observer.started(sum(case.cells for case in cases))
+    pool = executor or ThreadPoolExecutor(workers, thread_name_prefix="chaosnum")
+    workers = getattr(pool, "_max_workers", workers)
+    try:
+        with closing(_complete(cases, seed, pool, workers, observer.advanced)) as complete:
+            for index, values in complete:
+                verdicts[index] = list(_judged(cases[index], values, family, observer.verdict))
+    except BaseException:
+        if executor is None:
+            pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    if executor is None:
+        pool.shutdown()
+    return [verdict for group in verdicts for verdict in group]
+
+
+def _judged(case, values, family, report):
+    """One verdict for each statistic; `values[j][r]` is the dict of cell (j, r)."""
+    import numpy as np
+
+    for statistic in case.claim.predictions(case.control):
+        samples = [np.array([cell[statistic] for cell in row]) for row in values]
+        verdict = case.claim.judge(
+            statistic, case.scales, samples, params=case.params, control=case.control, family=family
+        )
+        report(verdict, samples)
+        yield verdict
+
+
+def _complete(cases, master, pool, workers, advanced):
+    """Run all cells; yield (index of case, its values) as cases are completed."""
+    values = [[[None] * count for count in case.replicas] for case in cases]
+    missing = [case.cells for case in cases]
+    chunks = _Chunks(cases, master)
+    running = {}
+    try:
+        while True:
+            while len(running) < QUEUED_PER_WORKER * workers and (chunk := chunks.take()):
+                where, work = chunk
+                running[pool.submit(_run, *work)] = where
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                index, j, first = where = running.pop(future)
+                found, seconds = future.result()
+                chunks.learn(where, len(found), seconds)
+                values[index][j][first : first + len(found)] = found
+                missing[index] -= len(found)
+                advanced(len(found))
+                if missing[index] == 0:
+                    yield index, values[index]
+                    values[index] = None
+    finally:
+        for future in running:
+            future.cancel()
+
+
+class _Chunks:
+    """Hands out the cells in order, as many at a time as take about CHUNK_SECONDS."""
+
+    def __init__(self, cases, master):
+        self.cases, self.master = cases, master
+        self.rows = [(i, j) for i, case in enumerate(cases) for j in range(len(case.scales))]
+        self.row, self.first = 0, 0
+        self.cost = {}  # seconds a cell, by case and scale
+        self.size = {}  # cells of the largest chunk that was timed
+
+    def take(self):
+        """((case, scale, first replica), arguments of :func:`_run`), or None at the end."""
+        if self.row == len(self.rows):
+            return None
+        i, j = self.rows[self.row]
+        case, first = self.cases[i], self.first
+        key = i, j
+        size = 1
+        if key in self.cost:  # never more than eight times what was timed: costs vary
+            size = min(8 * self.size[key], int(CHUNK_SECONDS / max(self.cost[key], 1e-9)) or 1)
+        last = min(first + size, case.replicas[j])
+        scale = case.scales[j]
+        seeds = [case.seed(self.master, scale, r) for r in range(first, last)]
+        self.first = last
+        if last == case.replicas[j]:
+            self.row, self.first = self.row + 1, 0
+        wanted = tuple(case.claim.predictions(case.control))
+        single = not isinstance(_predicts(case), Mapping)
+        label = (
+            f"{case.claim.id}{'' if case.control is None else f' (control {case.control.name})'}"
+        )
+        work = case.measure, scale, seeds, case.arguments, wanted, single, label, case.claim.scale
+        return (i, j, first), work
+
+    def learn(self, where, cells, seconds):
+        """Take note of what a chunk took."""
+        key = where[:2]
+        self.cost[key] = min(seconds / cells, self.cost.get(key, float("inf")))
+        self.size[key] = max(cells, self.size.get(key, 0))
+
+
+def _run(measure, scale, seeds, arguments, wanted, single, label, scale_name):
+    """A chunk: the values of its cells and the seconds they took."""
+    begun = perf_counter()
+    values = []
+    for seed in seeds:
+        try:
+            value = measure(scale, seed=seed, **arguments)
+            values.append(_as_floats(value, wanted, single))
+        except Exception as error:
+            given = "".join(f", {name} = {arguments[name]}" for name in arguments)
+            at = f"{label}: measure at {scale_name} = {scale}{given}, seed = {seed}"
+            if isinstance(error, _BadValue):
+                raise CellError(f"{at} {error}") from None
+            raise CellError(f"{at} raised {type(error).__name__}: {error}") from error
+    return values, perf_counter() - begun
+
+
+class _BadValue(ValueError):
+    """Says what a measure returned."""
+
+
+def _as_floats(value, wanted, single):
+    """{statistic: float} of what a measure returned."""
+    if single:
+        if isinstance(value, Mapping):
+            raise _BadValue(
+                f"must return a number, got the statistics {', '.join(map(str, value))}"
+            )
+        value = {wanted[0]: value}
+    elif not isinstance(value, Mapping):
+        raise _BadValue(f"must return a dict with {', '.join(wanted)}, got {type(value).__name__}")
+    floats = {}
+    for name in wanted:
+        if name not in value:
+            raise _BadValue(f"must return {name}, got {', '.join(map(str, value))}")
+        try:
+            floats[name] = float(value[name])
+        except (TypeError, ValueError):
+            raise _BadValue(f"must return numbers, got {name} = {value[name]!r}") from None
+        if not isfinite(floats[name]):
+            raise _BadValue(f"must return finite numbers, got {name} = {floats[name]}")
+    return floats
+
+
+def _predicts(case):
+    own = case.control.predicts if case.control is not None else None
+    return case.claim.predicts if own is None else own
+
+
+def _number(value):
+    """NumPy scalars as JSON numbers."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"params must be numbers or strings, got {type(value).__name__}")
