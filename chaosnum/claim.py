@@ -44,6 +44,8 @@ class Control:
         The cases for which it is a control, e.g. ``lambda alpha: alpha < 2``; by default all.
     predicts : prediction or mapping, optional
         Replaces the claim's, e.g. by one on medians where the control has infinite variance.
+    scales, replicas : optional
+        Replace the claim's: a spoilt experiment is wrong by so much that it needs less effort.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Control:
     params: Mapping = field(default_factory=dict)
     applies: Callable | None = None
     predicts: object = None
+    scales: object = None
+    replicas: object = None
 
     def is_for(self, params):
         """Whether this is a control of the case with these parameters."""
@@ -83,6 +87,9 @@ class Claim:
     name, model : str
     quantity : str
         What the measure returns, where it is a single float.
+    ready : callable (scale, **params), optional
+        Called for every scale of every case before anything runs; raises ValueError for what no
+        measure could use, such as unreadable data.
     """
 
     id: str
@@ -101,6 +108,7 @@ class Claim:
     name: str = ""
     model: str = ""
     quantity: str = "error"
+    ready: Callable | None = None
 
     def __post_init__(self):
         if not (isinstance(self.id, str) and self.id.strip()):
@@ -127,10 +135,11 @@ class Claim:
             )
         self.cases()
 
-    def scales_of(self, budget):
+    def scales_of(self, budget, control=None):
         """The scales of a budget, ascending; an absent budget takes the nearest cheaper one."""
-        scales = tuple(sorted(_of_budget(self.scales, budget)))
-        least = max(p.least_scales for p in self.predictions().values())
+        scales = self.scales if control is None or control.scales is None else control.scales
+        scales = tuple(sorted(_of_budget(scales, budget)))
+        least = max(p.least_scales for p in self.predictions(control).values())
         good = all(isinstance(s, Real) and math.isfinite(s) and s > 0 for s in scales)
         if len(set(scales)) < max(least, len(scales)) or not good:
             raise ValueError(
@@ -139,13 +148,10 @@ class Claim:
             )
         return scales
 
-    def replicas_of(self, scale, budget):
+    def replicas_of(self, scale, budget, control=None):
         """Number of independent systems at a scale."""
-        count = (
-            self.replicas(scale, budget)
-            if callable(self.replicas)
-            else _of_budget(self.replicas, budget)
-        )
+        replicas = self.replicas if control is None or control.replicas is None else control.replicas
+        count = replicas(scale, budget) if callable(replicas) else _of_budget(replicas, budget)
         return at_least(f"{self.id}: replicas", count, 2)
 
     def cases(self, params=None):

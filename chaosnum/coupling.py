@@ -28,7 +28,7 @@ def _widen(sup, x, y):
         for c in range(x.shape[0]):
             square += (x[c, i] - y[c, i]) * (x[c, i] - y[c, i])
         distance = np.sqrt(square)
-        sup[i] = distance if not distance <= sup[i] else sup[i]  # a NaN stays
+        sup[i] = distance if distance > sup[i] or distance != distance else sup[i]  # a NaN stays
 
 
 def propagation_gap(bed, n, scheme, limit, *, seed, replica=0, systems=1, threads=1, noise=None):

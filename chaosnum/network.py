@@ -165,7 +165,7 @@ def _slopes(average, labels, logistic, factor, weights):
     """weights_x = -factor d_1 l(f_x, y_x) for the rows of the data; rows of padding keep weight 0."""
     for x in range(labels.size):
         y, f = labels[x], average[x]
-        weights[x] = factor * (y / (expm1(min(y * f, 700.0)) + 2.0) if logistic else y - f)
+        weights[x] = factor * (y / (expm1(max(min(y * f, 700.0), -700.0)) + 2.0) if logistic else y - f)
 
 
 class Network:

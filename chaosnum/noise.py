@@ -107,8 +107,8 @@ class Path:
         self.scale = check.nonnegative("scale", scale) * (0.5**0.5 if kind == "III-paper" else 1.0)
         self.threads = count(threads)
         # With one component, or A = 1, Type III is Type II.
-        self.rotational = kind.startswith("III") and alpha < 2.0 and p > 1
-        self.laws = (positive_shape(alpha / 2.0), shape(2.0)) if self.rotational else (shape(alpha),)
+        self.rotational = kind.startswith("III") and self.alpha < 2.0 and self.p > 1
+        self.laws = (positive_shape(self.alpha / 2.0), shape(2.0)) if self.rotational else (shape(self.alpha),)
 
     def fill(self, step, out):
         """Write the increments of one step into `out`, a C-contiguous float64 array of shape (p, n)."""

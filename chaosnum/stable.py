@@ -209,7 +209,7 @@ def rvs(alpha, size, *, seed, scale=1.0):
     ValueError
         alpha outside (0, 2], scale not positive, a negative size, or a seed out of range.
     """
-    law = shape(alpha)
+    law = shape(check.stable_index(alpha))  # checked first: the cache of shape() takes True for 1
     scale = check.positive("scale", scale)
     seed = check.seed(seed)
     dims = check.shape(size)
@@ -247,7 +247,8 @@ def rvs_positive(alpha, size, *, seed):
     ValueError
         alpha outside (0, 1), a negative size, or a seed out of range.
     """
-    law, seed, dims = positive_shape(alpha), check.seed(seed), check.shape(size)
+    law = positive_shape(check.in_range("alpha", alpha, 0.0, 1.0, open_high=True))
+    seed, dims = check.seed(seed), check.shape(size)
     out = np.empty(math.prod(dims))
     _rvs_positive(out, law, seed)
     return out.reshape(dims)

@@ -132,15 +132,16 @@ def plan(claims, budget="quick", *, control=None, params=None):
         one_of("control", control, ("all", *names))
     cases = []
     for claim in claims:
-        scales = claim.scales_of(budget)
-        replicas = tuple(claim.replicas_of(s, budget) for s in scales)
         chosen = [c for c in claim.controls if control in ("all", c.name)] if control else [None]
         for case in claim.cases(params):
-            cases += [
-                Case(claim, case, c, scales, replicas)
-                for c in chosen
-                if c is None or c.is_for(case)
-            ]
+            for c in chosen:
+                if c is not None and not c.is_for(case):
+                    continue
+                scales = claim.scales_of(budget, c)
+                for scale in scales if claim.ready else ():
+                    claim.ready(scale, **case)
+                replicas = tuple(claim.replicas_of(s, budget, c) for s in scales)
+                cases.append(Case(claim, case, c, scales, replicas))
     if not cases:
         raise ValueError(f"control must apply to a case of this run, got {control!r}")
     return cases

@@ -1,0 +1,319 @@
+"""Figures of a run: claimed line, measured points with intervals, explicit bound, verdict in words.
+
+The one file that imports Matplotlib and seaborn. Computing is apart from drawing: the functions here take verdicts
+as dictionaries in the JSON form that ``chaosnum verify --json`` prints, so a picture can be drawn again from
+the files of a run.
+
+How to read a panel. Both axes are logarithmic, so a power law is a straight line. The grey *claimed* line has
+the claimed slope and touches the measured curve at the end where the claim allows most (the smallest n, the
+largest eta): a claim "at least this fast" holds when the points stay at or below it. A dashed line is an
+explicit bound, which no point's interval may lie above. Crosses are negative controls: experiments spoilt on
+purpose, which must leave the line.
+
+What goes wrong: an explicit bound of 1e9 would flatten every curve, so a bound far above the points is not
+drawn but named in the panel; a point whose interval reaches zero has no lower end on a logarithmic axis, and
+its bar runs out of the frame.
+"""
+
+import math
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib import ticker
+
+from chaosnum.words import (
+    bound_words,
+    claimed_words,
+    fold,
+    outcome,
+    outside,
+    param_words,
+    power_words,
+    rate_words,
+    scale_words,
+    slug,
+    symbol,
+)
+
+PALETTE = sns.color_palette("colorblind")
+INK = "0.25"
+VERDICT_COLOURS = {"holds": PALETTE[2], "caught": PALETTE[2], "inconclusive": "#8a6d00"}
+CONTROL_MARKERS = "xP*dv"
+BOUND_DRAWN = 300.0  # a bound more than this many times above the largest point is named, not drawn
+DPI = 150
+
+_SERIES = PALETTE[0]
+_CLAIMED = "0.78"
+_CONTROL = "0.5"
+_STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.linewidth": 0.8,
+    "grid.linewidth": 0.5,
+    "xtick.bottom": True,
+    "ytick.left": True,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "pdf.fonttype": 42,  # TrueType, as journals ask
+    "axes.titley": 1.0,  # given, so that no search for a free place slows the drawing
+}
+
+
+def groups(verdicts):
+    """Verdicts that share a figure: those of one claim, model and statistic, in the order given.
+
+    Parameters
+    ----------
+    verdicts : iterable of dict, the verdicts of a run in JSON form
+
+    Returns
+    -------
+    dict from the figure's file name (without suffix) to its verdicts
+    """
+    found = {}
+    for verdict in verdicts:
+        key = (verdict["claim"], verdict["name"], verdict["model"] or "", verdict["statistic"])
+        found.setdefault(key, []).append(verdict)
+    return {slug(*dict.fromkeys(filter(None, key))): group for key, group in found.items()}
+
+
+def draw(verdicts):
+    """One figure for a group of :func:`groups`: a panel for each set of parameters, controls as crosses.
+
+    Parameters
+    ----------
+    verdicts : list of dict, one claim, model and statistic
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    claims = [v for v in verdicts if v["control"] is None]
+    controls = [v for v in verdicts if v["control"] is not None]
+    heads = claims or list({str(v["params"]): v for v in controls}.values())  # a run of controls alone
+    shown, fixed = fold([v["params"] for v in heads])
+    panels = [(words, head if claims else None, _beside(head, controls)) for words, head in zip(shown, heads)]
+    names = list(dict.fromkeys(v["control"] for v in controls))
+    entries = _entries(claims, controls)
+    with sns.axes_style("whitegrid", rc=_STYLE), plt.rc_context(_STYLE):
+        figure, axes = _grid(len(panels), -(-len(entries) // 2))
+        for ax, (words, verdict, beside) in zip(axes, panels):
+            _panel(ax, words, verdict, beside, names)
+        _frame(axes, verdicts)
+        _head(figure, verdicts[0], fixed)
+        figure.legend(
+            *zip(*entries), loc="lower center", ncols=min(2, len(entries)), frameon=False,
+            bbox_to_anchor=(0.5, 0.0), borderaxespad=0.3, columnspacing=1.4, handlelength=2.2,
+        )  # fmt: skip
+    return figure
+
+
+def save(figure, stem, *, suffixes=(".png", ".pdf")):
+    """Write the figure as `stem`.png and `stem`.pdf and close it -> list of Path."""
+    paths = []
+    for suffix in suffixes:
+        path = Path(f"{stem}{suffix}")
+        partial = path.with_name(f".{path.name}.partial")
+        meta = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
+        figure.savefig(partial, format=suffix[1:], dpi=DPI, metadata=meta)
+        partial.replace(path)
+        paths.append(path)
+    plt.close(figure)
+    return paths
+
+
+def write_figures(path, verdicts, *, suffixes=(".png", ".pdf")):
+    """Draw the figures of a run into its folder -> list of file names.
+
+    Parameters
+    ----------
+    path : str or Path, the folder
+    verdicts : list of dict, JSON form
+    """
+    names = []
+    for stem, group in groups(verdicts).items():
+        names.extend(p.name for p in save(draw(group), Path(path) / stem, suffixes=suffixes))
+    return names
+
+
+def _beside(verdict, controls):
+    """The controls that belong in this verdict's panel: the same parameters where both have them."""
+    own = verdict["params"]
+    return [
+        c for c in controls if all(c["params"][k] == own[k] for k in own.keys() & c["params"].keys())
+    ]
+
+
+def _grid(count, legend_rows):
+    """Axes for `count` panels, laid out in inches: nothing overlaps, and no layout engine has to search."""
+    columns = 1 if count == 1 else 2 if count <= 4 else 3
+    rows = -(-count // columns)
+    left, right, bottom, top = 0.72, 0.12, 0.55 + 0.18 * legend_rows, 0.86
+    panel_width, panel_height, gap_x, gap_y = (4.2 if columns == 1 else 3.0), 2.05, 0.22, 0.58
+    width = left + right + columns * panel_width + (columns - 1) * gap_x
+    height = bottom + top + rows * panel_height + (rows - 1) * gap_y
+    figure, axes = plt.subplots(
+        rows, columns, squeeze=False, sharex=True, sharey=True, figsize=(width, height)
+    )
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height,
+        wspace=gap_x / panel_width, hspace=gap_y / panel_height,
+    )  # fmt: skip
+    flat = list(axes.flat)
+    for spare in flat[count:]:
+        spare.remove()
+    for ax in flat[max(count - columns, 0) : count]:
+        ax.xaxis.set_tick_params(labelbottom=True)
+    return figure, flat[:count]
+
+
+def _panel(ax, words, verdict, controls, names):
+    """One set of parameters: `verdict` with its controls, or controls alone when it is None."""
+    for control in controls:
+        x, y, weights = _points(ax, control, _CONTROL, CONTROL_MARKERS[names.index(control["control"]) % 5], ":")
+        if verdict is None:
+            _claimed(ax, control, x, y, weights, _CONTROL)
+    states = [outcome(v) for v in ([verdict] if verdict else controls)]
+    state = states[0] if len(set(states)) == 1 else f"{states.count('caught')} of {len(states)} caught"
+    ax.set_title(words, loc="left", pad=16)
+    ax.set_title(state, loc="right", color=VERDICT_COLOURS.get(state, PALETTE[3]), weight="bold", pad=16)
+    small = {"fontsize": 7.5, "color": INK, "xycoords": "axes fraction", "textcoords": "offset points"}
+    if verdict is None:
+        line = f"claimed {claimed_words(controls[0])}"
+    else:
+        line = rate_words(verdict)
+        x, y, weights = _points(ax, verdict, _SERIES, "o", "none")
+        _claimed(ax, verdict, x, y, weights, _SERIES)
+        if pairs := _bound_points(verdict):
+            ax.plot(*zip(*pairs), color=PALETTE[1], ls="--", lw=1.3, zorder=1)
+        # A curve that falls to the right leaves the lower left corner free, a rising one the lower right.
+        falls = len(y) < 2 or y[np.argmax(x)] <= y[np.argmin(x)]
+        place = ((0, 0), (5, 5), "left") if falls else ((1, 0), (-5, 5), "right")
+        ax.annotate(bound_words(verdict), place[0], xytext=place[1], ha=place[2], **small)
+    ax.annotate(line.replace("-", "−"), (0, 1), xytext=(0, 5), **small)
+
+
+def _points(ax, verdict, colour, marker, line):
+    """Measured points with their intervals; returns the positive ones and their numbers of replicas."""
+    points = [p for p in verdict["points"] if _positive(p["estimate"]) and _positive(p["scale"])]
+    x = np.array([p["scale"] for p in points], dtype=float)
+    y = np.array([p["estimate"] for p in points], dtype=float)
+    low = np.array([p["lo"] if _positive(p["lo"]) else 1e-300 for p in points])
+    high = np.array([p["hi"] if _positive(p["hi"]) else p["estimate"] for p in points])
+    bars = np.maximum([y - low, high - y], 0)
+    ax.errorbar(
+        x, y, yerr=bars, fmt=marker, color=colour, ls=line, ms=4.5, lw=1, elinewidth=1.1, capsize=2,
+        zorder=3,
+    )  # fmt: skip
+    return x, y, np.array([p["replicas"] for p in points], dtype=float)
+
+
+def _claimed(ax, verdict, x, y, weights, colour):
+    """The claimed slope, touching the fitted line at the end where the claim allows most, and the fit."""
+    claimed, measured = verdict["claimed"], verdict["measured"] or {}
+    if claimed["kind"] == "law":  # the points are scales relative to the law's
+        ax.axhline(1.0, color=_CLAIMED, lw=3.2, zorder=1.5)
+    exponent, slope = claimed.get("exponent"), measured.get("exponent")
+    if exponent is None or slope is None or len(x) < 2:
+        return
+    order = np.argsort(x if exponent <= 0 else -x)  # towards the end that the claim is about
+    if claimed["kind"] == "bound":  # judged by the slope of the last points only
+        order = order[-claimed.get("last", 3) :]
+    x, y = x[order], y[order]
+    level = np.average(np.log(y) - slope * np.log(x), weights=weights[order])  # as chaosnum.rates weighs them
+    ends = np.array([x[0], x[-1]])
+    fitted = np.exp(level) * ends**slope
+    ax.plot(ends, fitted[0] * (ends / ends[0]) ** exponent, color=_CLAIMED, lw=3.2, zorder=1.5)
+    ax.plot(ends, fitted, color=colour, lw=1, zorder=2)
+
+
+def _bound_points(verdict):
+    """The explicit bound as (scale, value) pairs, or nothing when it lies too far above to be drawn."""
+    pairs = [(p["scale"], p["bound"]) for p in verdict["points"] if _positive(p["bound"])]
+    top = max((p["estimate"] for p in verdict["points"] if _positive(p["estimate"])), default=0.0)
+    return pairs if pairs and min(b for _, b in pairs) <= BOUND_DRAWN * top else []
+
+
+def _positive(value):
+    return value is not None and math.isfinite(value) and value > 0
+
+
+def _frame(axes, verdicts):
+    """Logarithmic axes, ticks at the scales themselves, and a frame set by estimates rather than whiskers."""
+    scales = sorted({p["scale"] for v in verdicts for p in v["points"] if _positive(p["scale"])})
+    values = [p["estimate"] for v in verdicts for p in v["points"] if _positive(p["estimate"])]
+    for line in (line for ax in axes for line in ax.lines):
+        values.extend(v for v in np.asarray(line.get_ydata(), dtype=float) if _positive(v))
+    for ax in axes:
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.minorticks_off()
+    ax = axes[0]
+    if scales:
+        keep = scales[:: max(1, -(-len(scales) // 5))]
+        ax.xaxis.set_major_locator(ticker.FixedLocator(keep))
+        ax.xaxis.set_major_formatter(ticker.FixedFormatter([scale_words(s) for s in keep]))
+        ax.set_xlim(scales[0] / 1.25, scales[-1] * 1.25)
+    values = [v for v in values if v > 1e-290] or [1.0]  # without any point an empty frame
+    span = math.log10(max(values) / min(values))
+    if span < 1.6:
+        ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if span > 0.5 else (1, 1.5, 2, 3, 5, 7)))
+        ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:.3g}"))
+    else:
+        ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: power_words(v)))
+    ax.set_ylim(min(values) / 1.6, max(values) * 1.6)
+
+
+def _head(figure, verdict, fixed):
+    height = figure.get_figheight()
+    name = " ".join(filter(None, [verdict["claim"], verdict["name"] if verdict["name"] != verdict["claim"] else ""]))
+    model = f", model {verdict['model']}" if verdict["model"] else ""
+    figure.text(0.012, 1 - 0.08 / height, f"{name}{model}", weight="bold", va="top", fontsize=10)
+    law = verdict["statistic"] if verdict["claimed"]["kind"] == "law" else ""
+    line = "; ".join(filter(None, [law, param_words(fixed), outside(verdict["params"])]))
+    figure.text(0.012, 1 - 0.27 / height, line, va="top", fontsize=8, color=INK)
+    area = figure.subplotpars
+    middle = (area.bottom + area.top) / 2
+    figure.text(
+        0.1 / figure.get_figwidth(), middle, _axis_words(verdict), rotation=90, va="center", ha="left"
+    )
+    figure.text((area.left + area.right) / 2, area.bottom - 0.36 / height, symbol(verdict["scale"]), ha="center")
+
+
+def _axis_words(verdict):
+    return "scale of the sample / of the law" if verdict["claimed"]["kind"] == "law" else verdict["statistic"]
+
+
+def _entries(claims, controls):
+    """Handles and labels of the one legend below all panels, naming only what is drawn."""
+    line = matplotlib.lines.Line2D
+    entries = []
+    if claims:
+        handle = line([], [], color=_SERIES, marker="o", ms=4.5, lw=1)
+        fitted = any((v["measured"] or {}).get("exponent") is not None for v in claims)
+        handle = handle if fitted else line([], [], color=_SERIES, marker="o", ms=4.5, ls="none")
+        entries.append((handle, "measured, 95 % interval" + (", fit" if fitted else "")))
+    judged = claims or controls
+    for present, words in (
+        (any(v["claimed"].get("exponent") is not None for v in judged), "claimed slope"),
+        (any(v["claimed"]["kind"] == "law" for v in judged), "claimed law"),
+    ):
+        if present:
+            entries.append((line([], [], color=_CLAIMED, lw=3.2), words))
+    if any(_bound_points(v) for v in claims):
+        entries.append((line([], [], color=PALETTE[1], ls="--", lw=1.3), "explicit bound"))
+    for i, name in enumerate(dict.fromkeys(c["control"] for c in controls)):
+        mine = [c for c in controls if c["control"] == name]
+        caught = sum(c["verdict"] == "violated" for c in mine)
+        handle = line([], [], color=_CONTROL, marker=CONTROL_MARKERS[i % 5], ls=":", ms=4.5, lw=1)
+        entries.append((handle, f"control {name}: caught {caught} of {len(mine)}"))
+    return entries

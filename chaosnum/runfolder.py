@@ -1,0 +1,240 @@
+"""The folder of a run: every number behind a verdict, readable at any moment.
+
+    run.json        command, seed, versions, machine, what the claims state; `finished` tells a whole run
+    verdicts.json   what ``verify --json`` prints
+    verdicts.csv    a line for each verdict
+    points.csv      a line for each point: scale, estimate, interval, bound, replicas
+    samples.csv     a line for each cell: scale, replica, seed, value
+    *.png, *.pdf    the figures
+
+A verdict is written when it is reached: CSV lines are appended in one write each, JSON files are replaced
+whole, so a run that is stopped leaves what it had finished. A folder is used if it is new, empty, or an earlier
+run's: then the files that run wrote are removed first, and no other file is touched.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+
+import chaosnum
+
+_PARAMS = ("alpha", "sigma", "T", "eta", "n")  # columns of their own; the rest goes into `params`
+_POINT = ("scale", "estimate", "lo", "hi", "bound", "replicas")
+_KEYS = ("claim", "name", "model", "control", "statistic", *_PARAMS, "params", "scale")
+_TABLES = {
+    "verdicts.csv": (*_KEYS, "kind", "claimed", "sense", "measured", "ci_low", "ci_high", "bound_holds",
+                     "bound_slack", "verdict", "sharp", "reason"),
+    "points.csv": (*_KEYS, "at", *_POINT[1:]),
+    "samples.csv": (*_KEYS, "at", "replica", "seed", "value"),
+}  # fmt: skip
+
+
+def strict(value):
+    """The value as strict JSON knows it: NaN and infinities become None, NumPy numbers plain ones."""
+    if isinstance(value, dict):
+        return {str(k): strict(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(v) for v in value]
+    if hasattr(value, "tolist"):
+        return strict(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def default_path(budget, *, root="runs"):
+    """``runs/<UTC time>-<budget>``, with a number behind it if that exists."""
+    stem = Path(root) / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{budget}"
+    path, count = stem, 1
+    while path.exists():
+        count += 1
+        path = Path(f"{stem}-{count}")
+    return path
+
+
+class RunFolder:
+    """Writes the files of one run.
+
+    Parameters
+    ----------
+    path : str or Path
+        A folder that is new, empty or of an earlier run.
+    about : dict
+        What run.json says beyond versions and machine: command, seed, budget, claims.
+
+    Raises
+    ------
+    ValueError
+        The folder cannot be written to, or holds something else. Raised before anything is changed.
+    """
+
+    def __init__(self, path, about):
+        self.path = Path(path)
+        self.lock = RLock()
+        self.verdicts = []  # in the order of the plan
+        self._rows = []  # (rank, {table: bytes}) in the order of arrival
+        self._made = []  # folders that were not there before
+        self._claim_folder()
+        self.about = {
+            "version": chaosnum.__version__,
+            "finished": False,
+            "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "seconds": None,
+            **about,
+            "versions": _versions(),
+            "machine": _machine(),
+            "files": sorted(["run.json", "verdicts.json", *_TABLES]),
+        }
+        self._replace("run.json", self.about)
+        self._replace("verdicts.json", self.summary())
+        for name, columns in _TABLES.items():
+            (self.path / name).write_bytes(_csv([columns]))
+
+    def add(self, verdict, cells=(), *, rank=None):
+        """Write one verdict.
+
+        Parameters
+        ----------
+        verdict : dict, JSON form
+        cells : list of (scale, replica, seed, value)
+        rank : int, optional
+            Its place in the plan, in which :meth:`finish` will put it; by default that of arrival.
+        """
+        v = strict(verdict)
+        key = [*(v[k] for k in _KEYS[:5]), *(v["params"].get(k) for k in _PARAMS),
+               json.dumps({k: x for k, x in v["params"].items() if k not in _PARAMS}), v["scale"]]  # fmt: skip
+        claimed, measured, bound = v["claimed"], v["measured"] or {}, v["bound"] or {}
+        low, high = measured.get("ci") or (None, None)
+        row = [claimed.get("kind"), claimed.get("exponent"), claimed.get("sense"), measured.get("exponent"), low, high,
+               bound.get("holds"), bound.get("slack"), v["verdict"], v["sharp"], v["reason"]]  # fmt: skip
+        rows = {
+            "verdicts.csv": _csv([[*key, *row]]),
+            "points.csv": _csv([*key, *(p[f] for f in _POINT)] for p in v["points"]),
+            "samples.csv": _csv([*key, *cell] for cell in cells),
+        }
+        with self.lock:
+            self._rows.append((len(self._rows) if rank is None else rank, rows, v))
+            self.verdicts = [shown for _, _, shown in sorted(self._rows, key=lambda row: row[0])]
+            for name, data in rows.items():
+                with open(self.path / name, "ab", buffering=0) as file:
+                    file.write(data)
+            self._replace("verdicts.json", self.summary())
+
+    def summary(self):
+        """The object of ``verify --json``."""
+        return {key: self.about[key] for key in ("version", "seed", "seconds")} | {"verdicts": self.verdicts}
+
+    def record(self, names):
+        """Note files that were written beside the tables."""
+        with self.lock:
+            self.about["files"] = sorted({*self.about["files"], *names})
+            self._replace("run.json", self.about)
+
+    def finish(self, seconds):
+        """The run is whole: put the tables into the order of the plan, which no thread has a hand in."""
+        with self.lock:
+            self.about.update(finished=True, seconds=round(seconds, 3))
+            ordered = sorted(self._rows, key=lambda row: row[0])
+            for name, columns in _TABLES.items() if ordered != self._rows else ():
+                self._write(name, b"".join([_csv([columns]), *(rows[name] for _, rows, _ in ordered)]))
+            self._replace("verdicts.json", self.summary())
+            self._replace("run.json", self.about)
+
+    def discard(self):
+        """Remove everything written, folders made included: for a run that fails before its first verdict."""
+        with self.lock:
+            for name in self.about["files"]:
+                (self.path / name).unlink(missing_ok=True)
+            for folder in self._made:
+                folder.rmdir()
+
+    def _claim_folder(self):
+        try:
+            self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+            self.path.mkdir(parents=True, exist_ok=True)
+            earlier = [] if not any(self.path.iterdir()) else _earlier_files(self.path)
+            if earlier is None:
+                raise ValueError(f"out must be a new or empty folder or one of an earlier run, got {str(self.path)!r}")
+            probe = self.path / ".partial"
+            probe.write_bytes(b"")
+            probe.unlink()
+            for name in earlier:
+                (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ValueError(f"out must be a folder that can be written to, got {str(self.path)!r}: {reason}") from None
+
+    def _replace(self, name, content):
+        self._write(name, (json.dumps(strict(content), indent=1, allow_nan=False) + "\n").encode())
+
+    def _write(self, name, data):
+        partial = self.path / f".{name}.partial"
+        partial.write_bytes(data)
+        os.replace(partial, self.path / name)
+
+
+def _csv(rows):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def load(path):
+    """What a run folder holds: the contents of run.json and the verdicts -> (dict, list of dict).
+
+    Raises
+    ------
+    ValueError
+        Not a run folder.
+    """
+    path = Path(path)
+    try:
+        run = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        verdicts = json.loads((path / "verdicts.json").read_text(encoding="utf-8"))["verdicts"]
+        run["version"], run["seed"], run["files"], run["command"], run["budget"], run["started"]
+    except OSError as error:
+        raise ValueError(f"RUN must be the folder of a run, got {str(path)!r}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"RUN must be the folder of a run, got {str(path)!r}: its run.json is not a run's") from None
+    return run, verdicts
+
+
+def _earlier_files(path):
+    """The files an earlier run wrote here, or None where there was no run."""
+    try:
+        files = load(path)[0]["files"]
+    except ValueError:
+        return None
+    return [name for name in [*files, "report.html"] if Path(name).name == name]
+
+
+def _versions():
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"Python": platform.python_version()}
+    for name in ("numpy", "scipy", "numba", "scikit-learn", "matplotlib"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _machine():
+    """What a timing or a last bit may depend on; no name of a host, a user or a path."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"system": f"{platform.system()} {platform.machine()}", "processor": model, "cores": cores,
+            "byteorder": sys.byteorder}  # fmt: skip

@@ -1,0 +1,138 @@
+"""What ``chaosnum verify`` prints: live progress on stderr, the verdict table on stdout.
+
+On a terminal there are colours and a progress bar; in a pipe or a log plain lines without escape codes, and a
+line of progress every few seconds. The table needs 80 columns: verdicts that differ only in a few parameters
+form a group, and what they share stands in the group's head.
+"""
+
+import sys
+import time
+from textwrap import fill
+
+from chaosnum.words import claimed_words, fold, measured_words, number, outcome, outside, param_words, tally
+
+STYLES = {"holds": "green", "caught": "green", "inconclusive": "yellow", "violated": "bold red", "missed": "bold red"}
+_HEAD = ("", "claimed", "measured, 95 % interval", "bound", "sharp", "verdict")
+_PLAIN_EVERY = 10.0  # seconds between lines of progress that go to a log
+
+
+def print_verdicts(verdicts, *, stream=None):
+    """Print the table of `verdicts` (list of dict, JSON form) and a line that counts them."""
+    from rich.console import Console
+    from rich.text import Text
+
+    stream = stream or sys.stdout
+    console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
+    blocks = [_block(group) for group in _groups(verdicts)]
+    widths = [max(len(row[i]) for _, _, rows, _ in blocks for row in [*rows, _HEAD]) for i in range(len(_HEAD))]
+    console.print(Text(_line(_HEAD, widths), style="dim"))
+    before = None
+    for title, shared, rows, remarks in blocks:
+        console.print(Text(title, style="" if title.startswith(" ") else "bold"))
+        if shared and shared != before:
+            console.print(Text(f"  {shared}", style="dim"))
+        before = shared
+        for row in rows:
+            line = Text(_line(row, widths))
+            line.stylize(STYLES.get(row[-1], ""), len(line) - len(row[-1]))
+            console.print(line)
+        for remark in remarks:  # a log keeps its lines whole
+            width = console.width if stream.isatty() else 10_000
+            console.print(Text(fill(remark, width, initial_indent="    ", subsequent_indent="    ")))
+    for note in _notes(blocks):
+        console.print(Text(note, style="dim"))
+    console.print(Text(tally(verdicts), style="bold"))
+
+
+def _groups(verdicts):
+    """Verdicts of one claim, model, statistic and control; controls right after what they are controls of."""
+    found = {}
+    for v in verdicts:
+        group = found.setdefault((v["claim"], v["name"], v["model"], v["statistic"]), {})
+        group.setdefault(v["control"], []).append(v)
+    for group in found.values():
+        for control in sorted(group, key=lambda name: name is not None):
+            yield group[control]
+
+
+def _block(group):
+    """Title, shared parameters, rows of cells, and remarks on what is not plainly in order."""
+    first = group[0]
+    shown, shared = fold([v["params"] for v in group])
+    name = first["claim"] if first["claim"] == first["name"] else f"{first['claim']} {first['name']}"
+    title = " · ".join(filter(None, [name, first["model"], first["statistic"]]))
+    if first["control"]:
+        title = f"  control {first['control']} of {title}"
+    rows, remarks = [], []
+    for words, v in zip(shown, group):
+        state = outcome(v)
+        sharp = {True: "yes", False: "no", None: ""}[v["sharp"]]
+        rows.append((words, claimed_words(v), measured_words(v), _bound(v), sharp, state))
+        if state not in ("holds", "caught"):
+            remarks.append(f"{words}: {v['reason']}" if words else v["reason"])
+    remarks += dict.fromkeys(filter(None, (outside(v["params"]) for v in group)))
+    return title, param_words(shared), rows, remarks
+
+
+def _bound(verdict):
+    bound = verdict.get("bound")
+    if not bound:
+        return ""
+    if not bound["holds"]:
+        return "broken"
+    if bound.get("vacuous"):
+        return "vacuous"
+    return f"{number(bound['slack'], 2)}x" if bound.get("slack") else "holds"
+
+
+def _notes(blocks):
+    """The words of the table that need saying, where they occur."""
+    rows = [row for _, _, rows, _ in blocks for row in rows]
+    if any(row[3].endswith("x") for row in rows):
+        yield "bound 5x: the explicit bound lies 5 times above the measured points"
+    if any(row[3] == "vacuous" for row in rows):
+        yield "bound vacuous: at the scales at hand it is no smaller than what holds trivially"
+    if any(row[4] == "no" for row in rows):
+        yield "sharp no: the claimed rate holds, the measured one is better"
+    if any(row[5] in ("caught", "missed") for row in rows):
+        yield "control: an experiment spoilt on purpose, to be caught as a violation"
+
+
+def _line(cells, widths):
+    return ("  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths))).rstrip()
+
+
+class Progress:
+    """Progress of a run on stderr: a bar on a terminal, an occasional plain line elsewhere."""
+
+    def __init__(self, *, stream=None):
+        self.stream = stream or sys.stderr
+        self.started = self.last = time.monotonic()
+        self._bar = self._task = None
+        self._what = "starting"
+
+    def __enter__(self):
+        if self.stream.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress as Bar
+
+            columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+            self._bar = Bar(*columns, console=Console(file=self.stream), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None)
+        return self
+
+    def __exit__(self, *_):
+        if self._bar:
+            self._bar.stop()
+
+    def update(self, done, total, what=""):
+        """`done` of `total` cells are finished; `what` is the latest news."""
+        self._what = what or self._what
+        if self._bar:
+            self._bar.update(self._task, completed=done, total=total, description=self._what)
+        elif time.monotonic() - self.last >= _PLAIN_EVERY:
+            self.last = time.monotonic()
+            elapsed = self.last - self.started
+            print(f"{done} of {total} cells, {elapsed:.0f} s: {self._what}", file=self.stream, flush=True)

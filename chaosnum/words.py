@@ -1,0 +1,160 @@
+"""How numbers and verdicts are put into words, the same in the table, the figures and the page.
+
+A verdict is a dictionary in the JSON form that ``chaosnum verify --json`` prints.
+"""
+
+import math
+import re
+
+SYMBOLS = {
+    "alpha": "α", "sigma": "σ", "eta": "η", "kappa": "κ", "lambda": "λ", "lam": "λ", "chi": "χ", "theta": "θ",
+    "eps": "ε", "delta": "δ", "gamma": "γ",
+}  # fmt: skip
+
+
+def symbol(name):
+    """The Greek letter of a parameter that has one."""
+    return SYMBOLS.get(name, name)
+
+
+def number(value, digits=3):
+    """A number to `digits` significant digits, short: 0.0312, 12800, 1.2e+09; a dash for none."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, (bool, str)):
+        return str(value)
+    if float(value).is_integer() and abs(value) < 1e7:
+        return str(int(value))
+    if 10**digits <= abs(value) < 1e5:
+        return f"{value:.0f}"
+    return f"{value:.{digits}g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
+
+
+def power_words(value):
+    """A power of ten as a tick label, 10⁻³; other values as they are, 0.05."""
+    exponent = math.log10(value)
+    if abs(exponent - round(exponent)) > 1e-9 or -2.5 < exponent < 3.5:
+        return f"{value:.3g}"
+    return "10" + str(round(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def scale_words(value):
+    """A scale as a tick label: 12800, a million as 1e6, 0.0078125 as 1/128."""
+    inverse = 1 / value
+    if value < 1 and abs(inverse - round(inverse)) < 1e-9 * inverse:
+        return f"1/{round(inverse)}"
+    if value >= 1e5:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:g}"
+
+
+def param_words(params):
+    """``alpha = 1.5, K = 1`` with Greek letters."""
+    return ", ".join(f"{symbol(name)} = {number(value, 4)}" for name, value in params.items())
+
+
+def fold(rows):
+    """Split parameter sets into what tells them apart and what they share.
+
+    Parameters
+    ----------
+    rows : list of dict
+
+    Returns
+    -------
+    list of str, what is particular to each row, in words; and dict, what all rows share
+    """
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    missing = object()
+    shared = {}
+    for key in keys:
+        values = [row.get(key, missing) for row in rows]
+        if len(rows) > 1 and key != "alpha" and all(v == values[0] for v in values):
+            shared[key] = values[0]
+    if len(rows) == 1:
+        shared = {k: v for k, v in rows[0].items() if k != "alpha"}
+    return [param_words({k: v for k, v in row.items() if k not in shared}) for row in rows], shared
+
+
+def interval(ci):
+    """``[-0.52, -0.49]``."""
+    return "" if not ci or ci[0] is None else f"[{ci[0]:.3f}, {ci[1]:.3f}]"
+
+
+def claimed_words(verdict):
+    """``≤ -0.5`` for an upper bound in a growing scale, ``≥ 0.667`` in a shrinking one, ``= -0.5`` if exact."""
+    claimed = verdict["claimed"]
+    exponent = claimed.get("exponent")
+    if exponent is None:
+        return claimed.get("words") or claimed.get("kind", "")
+    if claimed.get("sense") == "exact":
+        relation = "="
+    else:  # an error that shrinks with the scale may shrink faster
+        relation = "≤" if exponent <= 0 else "≥"
+    return f"{relation} {number(exponent)}"
+
+
+def measured_words(verdict):
+    """``-0.503 [-0.520, -0.490]``; for a law the scale of the sample relative to the law's."""
+    measured = verdict["measured"] or {}
+    if measured.get("exponent") is not None:
+        return f"{measured['exponent']:.3f} {interval(measured.get('ci'))}".strip()
+    if measured.get("ratio") is not None:
+        return f"ratio {measured['ratio']:.3f} {interval(measured.get('ratio_ci'))}".strip()
+    return "–"
+
+
+def rate_words(verdict):
+    """One line on what was measured and claimed, for a figure."""
+    measured, claimed = measured_words(verdict), claimed_words(verdict)
+    if verdict["claimed"].get("exponent") is None:
+        return f"{measured}, claimed {claimed}" if measured != "–" else claimed
+    where = "last slope" if verdict["claimed"]["kind"] == "bound" else "slope"
+    return f"{where} {measured}, claimed {claimed}"
+
+
+def bound_words(verdict):
+    """``bound 7.4 × above`` when an explicit bound holds, ``above the bound`` when not."""
+    bound = verdict.get("bound")
+    if not bound:
+        return ""
+    if bound.get("vacuous"):
+        return "bound vacuous"
+    slack = bound.get("slack")
+    if not bound["holds"]:
+        return "above the bound"
+    return f"bound {number(slack, 2)} times above" if slack else "bound holds"
+
+
+def outcome(verdict):
+    """The verdict as shown: a control that comes out violated is ``caught``, any other control ``missed``."""
+    if verdict["control"] is None:
+        return verdict["verdict"]
+    return "caught" if verdict["verdict"] == "violated" else "missed"
+
+
+def outside(params):
+    """What takes these parameters outside the theorem's assumptions, or nothing."""
+    kinds = [words for words, found in (
+        ("ReLU unit", params.get("unit") == "relu"), ("square loss", params.get("loss") == "square"),
+    ) if found]  # fmt: skip
+    return f"{' and '.join(kinds)}: outside the assumptions" if kinds else ""
+
+
+def slug(*parts):
+    """A file name from words: lower case, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")
+
+
+def tally(verdicts):
+    """``12 hold, 1 inconclusive, none violated; controls: 8 of 8 caught``."""
+    states = [outcome(v) for v in verdicts]
+    claims = len([v for v in verdicts if v["control"] is None])
+    parts = []
+    if claims:
+        count = {word: states.count(word) or "none" for word in ("holds", "inconclusive", "violated")}
+        parts.append(f"{count['holds']} hold, {count['inconclusive']} inconclusive, {count['violated']} violated")
+    if claims < len(states):
+        parts.append(f"controls: {states.count('caught')} of {len(states) - claims} caught")
+    return "; ".join(parts) or "no verdict"

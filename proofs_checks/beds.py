@@ -1,0 +1,43 @@
+"""The three test beds with the parameters that the checks share."""
+
+from functools import lru_cache
+
+import chaosnum as cn
+
+ALPHAS = (1.2, 1.5, 1.8, 2.0)
+POINTS = 40  # images of the default data set: the network bed's cost is linear in them
+POSITIVE = (0.0, float("inf"))
+NETWORK = {"data": "digits", "unit": "tanh", "loss": "logistic"}
+NETWORK_DOMAIN = {"unit": ("tanh", "sigmoid", "relu"), "loss": ("logistic", "square")}
+
+
+@lru_cache(maxsize=8)
+def kuramoto(K):
+    """Bed K."""
+    return cn.kuramoto.Kuramoto(K)
+
+
+@lru_cache(maxsize=8)
+def network(data, unit, loss):
+    """Bed N on a named data set or a file."""
+    X, y = cn.data.digits(POINTS) if data == "digits" else cn.data.load(data)
+    return cn.network.Network(X, y, unit=unit, loss=loss)
+
+
+@lru_cache(maxsize=64)
+def kuramoto_flow(alpha, sigma, K, T, eta):
+    """(m_c, m_s) of the Euler-discretised limit at grid times -> ndarray, (steps + 1, 2)."""
+    import numpy as np
+
+    steps = cn.particles.Scheme(alpha, sigma, T, eta).steps
+    return np.column_stack(cn.limit.kuramoto_euler_flow(alpha, sigma, K, eta, steps))
+
+
+def ready(scale, **params):
+    """Refuse, before anything runs, what no measure could use: a step that does not divide T, unreadable data."""
+    eta = params.get("eta", scale)
+    cn.particles.Scheme(params["alpha"], params["sigma"], params["T"], eta)
+    if "n" in params:
+        cn.check.at_least("n", params["n"], 2)
+    if "data" in params:
+        network(params["data"], params["unit"], params["loss"])
