@@ -5,7 +5,10 @@ the symbol, the allowed range and the value received, e.g. ``alpha must lie in (
 """
 
 import math
+import sys
 from numbers import Integral, Real
+
+_LARGEST = sys.float_info.max
 
 
 def in_range(name, value, low, high, *, open_low=True, open_high=False):
@@ -17,7 +20,7 @@ def in_range(name, value, low, high, *, open_low=True, open_high=False):
         The value is no real number, is NaN, or lies outside the range.
     """
     bracket = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, Real) or abs(value) > _LARGEST:
         raise ValueError(f"{name} must lie in {bracket}, got {value!r}")
     value = float(value)
     above = value > low if open_low else value >= low
@@ -44,7 +47,7 @@ def stable_index(alpha, *, low=0.0):
 
 def whole(name, value, low, high=None):
     """A whole number in [low, high], or at least `low` -> int (1e6 is accepted for one million)."""
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, Real) and not isinstance(value, bool) and -math.inf < value < math.inf
     if not number or value != int(value) or value < low or (high is not None and value > high):
         allowed = f">= {low}" if high is None else f"in [{low}, {high}]"
         raise ValueError(f"{name} must be a whole number {allowed}, got {value!r}")
@@ -64,13 +67,16 @@ def one_of(name, value, allowed):
 
 
 def finite_array(name, x, *, ndim=None):
-    """A float64 array without NaN or infinity -> ndarray, never a view that may be written to by kernels."""
+    """A float64 array without NaN or infinity -> ndarray; the caller's own if it is one already, so never write to it."""
     import numpy as np
 
     try:
-        array = np.asarray(x, dtype=np.float64)
-    except (TypeError, ValueError):
+        array = np.asarray(x)
+    except (TypeError, ValueError):  # rows of different lengths
         raise ValueError(f"{name} must be an array of finite numbers, got {type(x).__name__}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be an array of finite numbers, got dtype {array.dtype}")
+    array = array.astype(np.float64, copy=False)
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), got shape {array.shape}")
     bad = int(array.size - np.count_nonzero(np.isfinite(array)))

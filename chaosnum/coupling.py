@@ -59,9 +59,10 @@ def propagation_gap(bed, n, scheme, limit, *, seed, replica=0, systems=1, thread
         n < 2, or a limit flow that does not fit the scheme.
     """
     n, threads = check.at_least("n", n, 2), count(threads)
-    if len(limit) != scheme.steps + 1:
-        raise ValueError(f"limit must have {scheme.steps + 1} rows, one for each grid time, got {len(limit)}")
     system = start(bed, n, systems, seed, replica, threads)
+    limit, shape = check.finite_array("limit", limit), (scheme.steps + 1, system.average.shape[-1])
+    if limit.shape != shape:  # kernels read past the end of a row that is too short
+        raise ValueError(f"limit must have shape {shape}, one row for each grid time, got {limit.shape}")
     copy = bed.system(system.theta.copy(), threads)
     path = scheme.path(bed.p, n * systems, seed=seed, replica=replica, threads=threads)
     xi, sup = np.empty((bed.p, n * systems)), np.zeros(n * systems)

@@ -40,7 +40,9 @@ def digits(points=POINTS, classes=DIGITS):
     X, y = load_digits(return_X_y=True)
     rows = np.isin(y, classes)
     points = check.whole("points", points, 2, int(rows.sum()))
-    return X[rows][:points] / 16.0, two_classes(y[rows][:points])
+    X, y = X[rows][:points] / 16.0, two_classes(y[rows][:points])
+    X.flags.writeable = y.flags.writeable = False  # every caller gets the same two arrays
+    return X, y
 
 
 def load(source):
@@ -54,7 +56,7 @@ def load(source):
     """
     if source == "digits":
         return digits()
-    path = Path(source)
+    path = Path(str(source))
     readers = {".npz": _npz, ".csv": _csv}
     if path.suffix not in readers:
         raise ValueError(f"data must be digits or a file ending in {' or '.join(readers)}, got {source!r}")
@@ -66,36 +68,51 @@ def load(source):
         raise
     except Exception as error:  # a damaged archive fails in zipfile, zlib or NumPy's header parser
         raise ValueError(f"data {source!r} is damaged: {type(error).__name__}") from None
-    X = check.finite_array("X", X, ndim=2)
-    if len(X) != len(y):
-        raise ValueError(f"y must have one label for each of the {len(X)} rows of X, got {len(y)}")
-    return X, two_classes(y)
+    X, labels = check.finite_array("X", X, ndim=2), two_classes(y)
+    if len(X) != len(labels):
+        raise ValueError(f"y must have one label for each of the {len(X)} rows of X, got {len(labels)}")
+    return X, labels
 
 
 def _npz(path):
-    with np.load(path, allow_pickle=False) as archive:
+    name = path.name
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except ValueError:  # neither a zip file nor a .npy file: NumPy takes it for a pickle and says how to run it
+        archive = None
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise ValueError(f"data {name!r} must be a NumPy archive, as written by numpy.savez")
+    with archive:
         missing = {"X", "y"} - set(archive.files)
         if missing:
-            raise ValueError(f"data {path.name!r} must hold the arrays X and y, got {', '.join(archive.files) or 'none'}")
-        for name in ("X", "y"):
+            raise ValueError(f"data {name!r} must hold the arrays X and y, got {', '.join(archive.files) or 'none'}")
+        found = []
+        for part, kinds in (("X", "fiub"), ("y", "fiubUS")):
             try:
-                archive[name]
+                array = np.asarray(archive[part])
             except ValueError:
-                raise ValueError(f"data {path.name!r}: {name} must be an array of numbers, got objects") from None
-        return archive["X"], archive["y"]
+                got = "objects or half of one"
+                raise ValueError(f"data {name!r}: {part} must be an array of numbers, got {got}") from None
+            if array.dtype.kind not in kinds:
+                raise ValueError(f"data {name!r}: {part} must be an array of numbers, got dtype {array.dtype}")
+            found.append(array)
+        return found
 
 
 def _csv(path):
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    skip = 0 if not lines or _is_numbers(lines[0]) else 1
-    rows = [line for line in lines[skip:] if line.strip()]
-    for number, line in enumerate(rows, skip + 1):
+    name = path.name
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    # A header names every column: one number in the first line makes it a sample, and its other cells mistakes.
+    header = bool(lines) and not any(map(_is_numbers, lines[0].split(",")))
+    rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not (header and number == 1)]
+    for number, line in rows:
         if not _is_numbers(line):
-            raise ValueError(f"data {path.name!r}: line {number} must hold numbers separated by commas, got {line[:40]!r}")
-    widths = {line.count(",") for line in rows}
-    if not rows or len(widths) != 1 or widths == {0}:
-        raise ValueError(f"data {path.name!r} must hold rows of equal length, at least two numbers each")
-    table = np.array([[float(cell) for cell in line.split(",")] for line in rows])
+            raise ValueError(f"data {name!r}: line {number} must hold numbers separated by commas, got {line[:40]!r}")
+    table = [[float(cell) for cell in line.split(",")] for _, line in rows]
+    widths = set(map(len, table))
+    if len(widths) != 1 or widths == {1}:
+        raise ValueError(f"data {name!r} must hold rows of equal length, at least two numbers each")
+    table = np.array(table)
     return table[:, :-1], table[:, -1]
 
 

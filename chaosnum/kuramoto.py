@@ -25,9 +25,14 @@ MEAN, SD = 0.5, 1.0  # the default initial law N(1/2, 1)
 
 @inline
 def tree_sum(x, scratch, n):
-    """Sum of x[:n], n <= BLOCK, in a fixed order that vectorises: halves are added until 32 numbers are left."""
+    """Sum of x[:n], n <= BLOCK, in a fixed order that vectorises: halves are added until 32 numbers are left.
+
+    A short block is padded with zeros; halves of zeros only are left out, which changes no bit.
+    """
     half = BLOCK // 2
-    if n == BLOCK:
+    while half > 32 and half >= n:
+        half //= 2
+    if n == 2 * half:
         for i in range(half):
             scratch[i] = x[i] + x[i + half]
     else:
@@ -39,7 +44,7 @@ def tree_sum(x, scratch, n):
             scratch[i] += scratch[i + half]
         half //= 2
     total = 0.0
-    for i in range(32):
+    for i in range(min(n, 32)):
         total += scratch[i]
     return total
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chaosnum import check, noise
+from chaosnum.philox import STEPS
 from chaosnum.threads import count
 
 
@@ -39,6 +40,8 @@ class Scheme:
         check.stable_index(self.alpha), check.positive("sigma", self.sigma)
         check.positive("T", self.T), check.positive("eta", self.eta)
         check.one_of("noise", self.noise, noise.KINDS)
+        if self.T > self.eta * STEPS:
+            raise ValueError(f"eta must be at least T / 2^32 = {self.T / STEPS:g}, got {self.eta!r}")
         if self.eta > self.T or abs(self.T / self.eta - self.steps) > 1e-9 * self.steps:
             raise ValueError(f"eta must divide T = {self.T:g} into whole steps, got {self.eta!r}")
 

@@ -13,6 +13,7 @@ from threading import Lock
 
 import numpy as np
 
+from chaosnum import check
 from chaosnum.particles import simulate
 
 _lock = Lock()  # two cells that need the same reference compute it once
@@ -44,6 +45,7 @@ def limit_flow(bed, scheme, n, *, seed, threads=None):
     Reference
         Kept for the next call with the same arguments.
     """
+    n = check.at_least("n", n, 4)
     with _lock:
         return _limit_flow(bed, scheme, n, seed, threads)
 

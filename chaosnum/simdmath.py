@@ -109,7 +109,7 @@ def sin_cos(x):
     From 2^51 on neighbouring doubles lie more than half a radian apart, so x holds no phase; such an x counts as 0,
     which keeps the result in [-1, 1].
     """
-    x = x if abs(x) < 2.0**51 else 0.0
+    x = 0.0 if abs(x) >= 2.0**51 else x  # written so that a NaN stays one
     shifted = fma(x, TWO_OVER_PI, _ROUND)
     k = shifted - _ROUND
     r = fma(-k, HALF_PI_2, fma(-k, HALF_PI_1, x))
@@ -136,8 +136,8 @@ def expm1(x):
 @inline
 def tanh(x):
     """Hyperbolic tangent for any finite x, relatively accurate down to x = 0."""
-    x = x if x < 20.0 else 20.0  # tanh 20 rounds to 1
-    x = x if x > -20.0 else -20.0
+    x = 20.0 if x > 20.0 else x  # tanh 20 rounds to 1
+    x = -20.0 if x < -20.0 else x
     e = expm1(2.0 * x)
     return e / (e + 2.0)
 
@@ -145,7 +145,7 @@ def tanh(x):
 @inline
 def sigmoid(x):
     """1 / (1 + exp(-x)) for any finite x, relatively accurate while x > -700."""
-    x = x if x < 700.0 else 700.0
-    x = x if x > -700.0 else -700.0
+    x = 700.0 if x > 700.0 else x
+    x = -700.0 if x < -700.0 else x
     e = expm1(-x)
     return 1.0 / (e + 2.0)

@@ -51,6 +51,7 @@ BLOCK = 512  # particles that are worked on together: their buffers stay in the 
 _SIGN = uint64(0x8000000000000000)
 _SQRT_HALF = 0.7071067811865476
 _BELOW_ONE = 1.0 - 2.0**-53
+_STEEP = 1e9  # an exponent beyond it sends every draw to 0 or infinity
 
 
 @lru_cache
@@ -64,8 +65,8 @@ def shape(alpha):
         exponent beta log2 R is cut to (beyond it the draw is 0 or infinite in double precision).
     """
     alpha = check.stable_index(alpha)
-    beta = (alpha - 1.0) / alpha
-    rest = float((Fraction(alpha) - 1) / Fraction(alpha) - Fraction(beta))
+    beta = max((alpha - 1.0) / alpha, -_STEEP)
+    rest = float((Fraction(alpha) - 1) / Fraction(alpha) - Fraction(beta)) if beta > -_STEEP else 0.0
     distance = abs(alpha - 1.0)
     return alpha, distance, (2.0 - alpha if alpha >= 1.0 else alpha), 2.0 - alpha, beta, rest, -1023.0, 1024.0
 
@@ -164,8 +165,8 @@ def positive_block(x, scratch, n, law, seed, replica, first, step, component, st
 def positive_shape(a):
     """The numbers that the kernels need of a positive stable law of index a in (0, 1) -> tuple of 8 float."""
     a = check.in_range("alpha", a, 0.0, 1.0, open_high=True)
-    beta = (1.0 - a) / a
-    rest = float((1 - Fraction(a)) / Fraction(a) - Fraction(beta))
+    beta = min((1.0 - a) / a, _STEEP)
+    rest = float((1 - Fraction(a)) / Fraction(a) - Fraction(beta)) if beta < _STEEP else 0.0
     return a, 1.0 - a, 0.0, 0.0, beta, rest, -1023.0, 1024.0
 
 
@@ -201,8 +202,8 @@ def rvs(alpha, size, *, seed, scale=1.0):
     Returns
     -------
     ndarray of float64, shape `size`
-        Each draw is within 1e-14, relatively, of the exact value for its uniforms (alpha >= 1). Finite for
-        alpha >= 1; for alpha below 0.1 a draw can exceed the range of double precision, and is then infinite.
+        Each draw is within 2e-15, relatively, of the exact value for its uniforms (alpha >= 1). Finite for
+        alpha >= 1; for alpha below 0.12 a draw can exceed the range of double precision, and is then infinite.
 
     Raises
     ------

@@ -24,6 +24,10 @@ def _pool():
     return ThreadPoolExecutor(max_workers=max(cores(), 8), thread_name_prefix="chaosnum")
 
 
+if hasattr(os, "register_at_fork"):  # a forked child inherits the pool but not its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def over_blocks(task, blocks, threads, least=64):
     """Run ``task(start, stop)`` over the blocks 0, ..., blocks - 1, in `threads` ranges of equal length.
 

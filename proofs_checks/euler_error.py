@@ -229,7 +229,7 @@ LINEAR = cn.Claim(
     measure=linear_error,
     predicts={"median sup error": cn.PowerLaw(_inverse, statistic="median")},
     scales={"quick": _halving(3, 6), "standard": _halving(3, 7), "full": _halving(3, 9)},
-    replicas={"quick": 24, "standard": 64, "full": 200},
+    replicas={"quick": 16, "standard": 40, "full": 200},
     params={"alpha": ALPHAS, "sigma": 1.0, "lam": 1.0, "chi": 1.0, "T": 1.0, "n": 200, "refine": 8},
     domain={"alpha": (1.0, 2.0), "sigma": POSITIVE, "T": POSITIVE},
     ready=ready,
@@ -237,9 +237,9 @@ LINEAR = cn.Claim(
     controls=(
         cn.Control(
             "wrong-scale", "Coarse noise sigma eta^(1/2) X against the right fine path.", measure=linear_wrong_scale,
-            applies=lambda alpha: alpha < 2.0, replicas=48,
+            applies=lambda alpha: alpha < 2.0, replicas=24,
         ),
-        cn.Control("redrawn", "Coarse noise drawn afresh instead of summed.", measure=linear_redrawn, replicas=48),
+        cn.Control("redrawn", "Coarse noise drawn afresh instead of summed.", measure=linear_redrawn, replicas=24),
     ),
 )  # fmt: skip
 
