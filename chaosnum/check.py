@@ -67,7 +67,7 @@ def one_of(name, value, allowed):
 
 
 def finite_array(name, x, *, ndim=None):
-    """A float64 array without NaN or infinity -> ndarray; the caller's own if it is one already, so never write to it."""
+    """A float64 array without NaN or infinity -> ndarray; maybe the caller's own: never write to it."""
     import numpy as np
 
     try:

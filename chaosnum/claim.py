@@ -14,6 +14,7 @@ This file needs the standard library alone, so that listing claims is quick.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from itertools import product
@@ -241,7 +242,7 @@ class Verdict:
 
 
 def claims():
-    """Every claim of the installed packages: entry points of the group ``chaosnum.claims``.
+    """Every claim of the installed packages, by id: entry points of the group ``chaosnum.claims``.
 
     Each entry point is a Claim or an iterable of Claims.
     """
@@ -254,7 +255,7 @@ def claims():
     for claim in found:
         if not isinstance(claim, Claim):
             raise ValueError(f"entry points of {ENTRY_POINTS} must hold claims, got {claim!r}")
-    return found
+    return sorted(found, key=lambda claim: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", claim.id)])
 
 
 def find(ids=(), *, models=(), among=None):

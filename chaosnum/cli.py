@@ -2,12 +2,14 @@
 
     chaosnum list [--json]                         the claims that can be verified
     chaosnum verify [ID ...] [options]             run them: verdict table, figures and CSV under runs/
+    chaosnum proof ID [options]                    a proof's inequalities, their two sides measured, and the slack
     chaosnum report RUN                            one self-contained page from the folder of a run
     chaosnum bench                                 this machine's speed against the peers that are installed
 
-Exit status: 0 nothing violated; 1 a claim violated, or a negative control not caught (with ``--strict`` also:
-anything inconclusive); 2 wrong usage or bad input, with one line on stderr; 130 after Ctrl-C. A control is an
-experiment spoilt on purpose: that it comes out violated is what it is for, and counts as `caught`.
+Exit status: 0 nothing violated; 1 a claim or a step of a proof violated, or a negative control of a claim not caught
+(with ``--strict`` also: anything inconclusive); 2 wrong usage or bad input, with one line on stderr; 130 after Ctrl-C.
+A control is an experiment spoilt on purpose: that a claim's comes out violated is what it is for, and counts as
+`caught`. `proof` reports a spoilt proof as it is: a step that breaks is violated, status 1.
 
 All that can be checked is checked before anything heavy is imported and before the first file is written.
 """
@@ -91,6 +93,19 @@ def _parser():
     add("--strict", action="store_true", help="exit status 1 also when a verdict is inconclusive")
     command.set_defaults(run=_verify)
 
+    command = commands.add_parser(
+        "proof", help="a proof's inequalities, their two sides measured, and the slack",
+        epilog="Exit status: 0 no step violated, 1 a step violated (with --control too), 2 wrong usage or bad input.",
+    )  # fmt: skip
+    add = command.add_argument
+    add("id", metavar="ID", help="a theorem by id or name: C2, C3")
+    add("--model", metavar="NAME", help="only on this model: kuramoto, linear, network (default: all)")
+    add("--alpha", type=_number, metavar="A", help="tail index in (1, 2] (default: 1.5)")
+    add("--control", metavar="NAME", help="spoil the proof: the step that needs what is taken away is violated")
+    add("--seed", type=_number, default=1, metavar="N", help="a whole number in [0, 2^63) (default: 1)")
+    add("--json", action="store_true", help="print one JSON object instead of the steps")
+    command.set_defaults(run=_proof)
+
     command = commands.add_parser("report", help="one self-contained page from the folder of a run")
     command.add_argument("folder", metavar="RUN", help="a folder written by `chaosnum verify`")
     command.set_defaults(run=_report)
@@ -113,7 +128,8 @@ def _number(text):
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+        hint = " (claims come before the options: chaosnum verify ID --alpha A)" if text[:1].isalpha() else ""
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}{hint}") from None
     try:
         return int(text)
     except ValueError:
@@ -192,7 +208,8 @@ def _run(options, chosen, params, cases, folder):
 
     begun = time.perf_counter()
     cells = sum(case.cells for case in cases)
-    print(f"{len(cases)} cases, {cells} cells, into {folder.path}", file=sys.stderr, flush=True)
+    plural = "" if len(cases) == 1 else "s"
+    print(f"{len(cases)} case{plural}, {cells} cells, into {folder.path}", file=sys.stderr, flush=True)
     with interrupt.stop_at_once(last_words), table.Progress() as progress:
         recorder = Recorder(folder, cases, options.seed, progress)
         sweep.verify(
@@ -214,9 +231,7 @@ def _run(options, chosen, params, cases, folder):
 def _settings(options):
     """Check every option by itself -> parameters, and values that are scales of some claims."""
     one_of("budget", options.budget, BUDGETS)
-    options.seed = at_least("seed", options.seed, 0)
-    if options.seed >= 2**63:
-        raise ValueError(f"seed must be a whole number in [0, 2^63), got {options.seed}")
+    options.seed = _seed(options.seed)
     if options.threads is not None:
         options.threads = at_least("threads", options.threads, 1)
     params, scales = {}, {}
@@ -238,6 +253,13 @@ def _settings(options):
         if options.data != "digits" and not Path(options.data).is_file():
             raise ValueError(f"data must be digits or a file, got {options.data!r}")
     return params, scales
+
+
+def _seed(value):
+    seed = at_least("seed", value, 0)
+    if seed >= 2**63:
+        raise ValueError(f"seed must be a whole number in [0, 2^63), got {seed}")
+    return seed
 
 
 def _read_data(params):
@@ -294,6 +316,23 @@ def _status(verdicts, strict):
 
     bad = {"violated", "missed"} | ({"inconclusive"} if strict else set())
     return int(any(outcome(v) in bad for v in verdicts))
+
+
+def _proof(options, argv):
+    from chaosnum import proof
+
+    seed = _seed(options.seed)
+    chosen = proof.find(options.id, model=options.model, control=options.control, alpha=options.alpha)
+    begun = time.perf_counter()
+    found = [proof.run(p, alpha=options.alpha, control=options.control, seed=seed) for p in chosen]
+    if options.json:
+        about = {"version": chaosnum.__version__, "seed": seed, "seconds": round(time.perf_counter() - begun, 3)}
+        print(json.dumps({**about, "proofs": found}, allow_nan=False))
+    else:
+        from chaosnum import prooftable
+
+        prooftable.print_proofs(found)
+    return int(any(step["verdict"] == proof.VIOLATED for p in found for step in p["steps"]))
 
 
 def _report(options, argv):

@@ -154,13 +154,13 @@ def network_wrong_scale(eta, *, seed, data, unit, loss, **params):
 
 def _network_bound(eta, alpha, sigma, T, data, unit, loss):
     bed = network(data, unit, loss)
-    c, norm = bed.constants(), cn.moments.mean_norm("II", alpha, bed.p)
+    c, norm = bed.constants(), cn.constants.projected_mean_norm(bed.X, "II", alpha)
     return cn.bounds.euler_bound(eta, T, alpha, sigma, c.a, c.d1, norm, sup_b=c.sup_b)
 
 
 def _network_bound_max(eta, alpha, sigma, T, n, data, unit, loss):
     bed = network(data, unit, loss)
-    c, norm = bed.constants(), cn.moments.mean_norm("II", alpha, bed.p)
+    c, norm = bed.constants(), cn.constants.projected_mean_norm(bed.X, "II", alpha)
     return cn.bounds.euler_bound_max(n, eta, T, alpha, sigma, c.a, c.d1, norm, sup_b=c.sup_b)
 
 

@@ -297,7 +297,7 @@ LINEAR = cn.Claim(
     domain=_LINEAR_DOMAIN,
     ready=ready,
     controls=(
-        cn.Control("common-noise", "One noise shared by all particles.", measure=common_noise_linear, replicas=24),
+        cn.Control("common-noise", "One noise shared by all particles.", measure=common_noise_linear, replicas=80),
     ),
 )
 
