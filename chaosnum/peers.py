@@ -1,4 +1,4 @@
-"""What `chaosnum bench` compares with: other libraries' samplers and Euler steps, each written the way it is fast there.
+"""What `chaosnum bench` compares with: other libraries' samplers and Euler steps, each written as is fast there.
 
 Three tasks, the same for everybody, in float64:
 
@@ -8,35 +8,26 @@ Three tasks, the same for everybody, in float64:
 
 SaS variables come from the formula of Chambers, Mallows and Stuck (see ``stable.py``). SciPy, the textbook NumPy
 form and the loop that Numba compiles are what people have. The best NumPy form works in place in blocks that fit the
-cache, avoids sines (NumPy's sine of a float64 is not vectorised) by tangents of half the angles or by
-polynomials, and every choice (form, block, exponential variables) is the one that a trial on this machine finds fastest.
+cache and avoids sines (NumPy's sine of a float64 is not vectorised) by tangents of half the angles or by polynomials;
+form, block and the source of exponential variables are those that a trial on this machine finds fastest.
 
 Here are SciPy, NumPy and Numba, which are always there; PyTorch and JAX are in ``peers_optional.py``.
 """
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import product
 
 import numpy as np
 
+from chaosnum.race import Peer
 from chaosnum.simdmath import SIN_HALF_PI
 from chaosnum.threads import over_blocks
 
 ETA, SIGMA, COUPLING = 0.01, 1.0, 1.0  # of both beds; they do not matter for the speed
-
-
-@dataclass(frozen=True)
-class Peer:
-    """A task as one library does it: `run` does it once, within the context that `limits` makes."""
-
-    run: Callable
-    limits: Callable = nullcontext
-    detail: str = ""
+_WIDTH = 32768  # particles worked on together: shorter calls of NumPy keep its threads waiting for the interpreter
 
 
 def scipy_draws(alpha, n):
@@ -191,16 +182,22 @@ class BlockSampler:
 
 
 @lru_cache
-def fastest_form(alpha, trials=5, n=2**16):
-    """The (form, block, ziggurat) that is fastest here: the best of `trials` trials of each."""
-    forms = {choice: BlockSampler(alpha, *choice) for choice in product(FORMS, (4096, 8192, 16384), (True, False))}
-    best, out = dict.fromkeys(forms, math.inf), np.empty(n)
+def fastest_form(alpha, threads=1, *, trials=5, n=2**16):
+    """The (form, block, ziggurat) that is fastest here on so many threads: the best of `trials` trials of each."""
+    choices = list(product(FORMS, (8192, 16384, 32768), (True, False)))
+    best, out = dict.fromkeys(choices, math.inf), np.empty((threads, n))
+    forms = {choice: [BlockSampler(alpha, *choice, seed=t) for t in range(threads)] for choice in choices}
     for _ in range(trials):
-        for choice, sampler in forms.items():
+        for choice, samplers in forms.items():
             begun = time.perf_counter()
-            sampler.fill(out)
+            _on_threads(lambda t, samplers=samplers: samplers[t].fill(out[t]), threads)
             best[choice] = min(best[choice], time.perf_counter() - begun)
     return min(best, key=best.get)
+
+
+def _on_threads(task, threads):
+    """task(0), ..., task(threads - 1) side by side."""
+    over_blocks(lambda first, last: [task(t) for t in range(first, last)], threads, threads, least=1)
 
 
 def numpy_draws(alpha, n):
@@ -221,10 +218,10 @@ def _one_blas_thread():
 
 def numpy_kuramoto(alpha, n, threads):
     """In place, in blocks, tan(theta/2) instead of sine and cosine, on Python threads -> Peer."""
-    choice = fastest_form(alpha)
+    choice = fastest_form(alpha, threads)
     rng = np.random.default_rng(1)
     theta, cosine, sine = rng.normal(0.5, 1.0, n), np.empty(n), np.empty(n)
-    samplers = [(BlockSampler(alpha, *choice, seed=t), np.empty((2, 8192))) for t in range(threads)]
+    samplers = [(BlockSampler(alpha, *choice, seed=t), np.empty((2, _WIDTH))) for t in range(threads)]
     bounds = [n * t // threads for t in range(threads + 1)]
     sums = np.zeros((threads, 2))
     scale = SIGMA * ETA ** (1.0 / alpha)
@@ -232,8 +229,8 @@ def numpy_kuramoto(alpha, n, threads):
     def advance(t, gain_c, gain_s):
         sampler, buffers = samplers[t]
         sums[t] = 0.0
-        for first in range(bounds[t], bounds[t + 1], 8192):
-            part = slice(first, min(first + 8192, bounds[t + 1]))
+        for first in range(bounds[t], bounds[t + 1], _WIDTH):
+            part = slice(first, min(first + _WIDTH, bounds[t + 1]))
             x, c, s = theta[part], cosine[part], sine[part]
             xi, q = buffers[:, : len(x)]
             sampler.fill(xi)
@@ -259,15 +256,15 @@ def numpy_kuramoto(alpha, n, threads):
 
     def run():
         gain_c, gain_s = ETA * COUPLING * mean
-        over_blocks(lambda a, b: [advance(t, gain_c, gain_s) for t in range(a, b)], threads, threads, least=1)
+        _on_threads(lambda t: advance(t, gain_c, gain_s), threads)
         mean[:] = sums.sum(axis=0) / n
 
-    return Peer(run, detail=choice[0])
+    return Peer(run, detail=choice[0], state=lambda: theta)
 
 
 def numpy_network(alpha, X, y, n, threads):
     """In place, activations kept for the drift, BLAS and tanh on blocks of units, on Python threads -> Peer."""
-    choice = fastest_form(alpha)
+    choice = fastest_form(alpha, threads)
     inputs = np.column_stack([X, np.ones(len(X))])
     m, p = inputs.shape
     width = 256
@@ -297,9 +294,9 @@ def numpy_network(alpha, X, y, n, threads):
             theta[:, blocks[b]] += xi
 
     def run():
-        over_blocks(lambda a, b: [forward(t) for t in range(a, b)], threads, threads, least=1)
+        _on_threads(forward, threads)
         weights = (ETA / m) * y / (1.0 + np.exp(y * sums.sum(axis=0) / n))
         columns = (inputs * weights[:, None]).T
-        over_blocks(lambda a, b: [backward(t, columns) for t in range(a, b)], threads, threads, least=1)
+        _on_threads(lambda t: backward(t, columns), threads)
 
-    return Peer(run, _one_blas_thread, choice[0])
+    return Peer(run, _one_blas_thread, choice[0], lambda: theta)

@@ -14,10 +14,11 @@ from itertools import count
 
 import numpy as np
 
-from chaosnum.peers import COUPLING, ETA, SIGMA, Peer
+from chaosnum.peers import COUPLING, ETA, SIGMA
+from chaosnum.race import Peer
 
 
-def _torch(step, threads, compiled):
+def _torch(step, threads, compiled, state=None):
     """A Peer that runs `step` on `threads` threads, by torch.compile if so wanted."""
     import torch
 
@@ -32,12 +33,12 @@ def _torch(step, threads, compiled):
             torch.set_num_threads(before)
 
     if not compiled:
-        return Peer(step, limits)
+        return Peer(step, limits, state=state)
     with limits():  # the compiled code has the number of threads built in
         torch._dynamo.reset()
         step = torch.compile(step)
         step()
-    return Peer(step, limits)
+    return Peer(step, limits, state=state)
 
 
 def _torch_sas(torch, alpha, shape):
@@ -66,7 +67,7 @@ def torch_kuramoto(alpha, n, threads, compiled=False):
         drift = (ETA * COUPLING) * (s.mean() * c - c.mean() * s)
         theta.add_(drift + scale * _torch_sas(torch, alpha, n))
 
-    return _torch(step, threads, compiled)
+    return _torch(step, threads, compiled, theta.numpy)
 
 
 def torch_network(alpha, X, y, n, threads, compiled=False):
@@ -84,7 +85,7 @@ def torch_network(alpha, X, y, n, threads, compiled=False):
         weights = (ETA / m) * labels * torch.sigmoid(-labels * h.mean(1))
         theta.add_((inputs * weights[:, None]).T @ (1.0 - h * h) + scale * _torch_sas(torch, alpha, (p, n)))
 
-    return _torch(step, threads, compiled)
+    return _torch(step, threads, compiled, theta.numpy)
 
 
 @contextmanager
@@ -134,7 +135,7 @@ def _jax_steps(jax, limits, step, state):
     def run():
         held[0] = compiled(held[0], jax.random.fold_in(key, next(numbers))).block_until_ready()
 
-    return Peer(run, limits)
+    return Peer(run, limits, state=lambda: np.asarray(held[0]))
 
 
 def jax_draws(alpha, n):
