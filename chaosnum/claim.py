@@ -255,7 +255,12 @@ def claims():
     for claim in found:
         if not isinstance(claim, Claim):
             raise ValueError(f"entry points of {ENTRY_POINTS} must hold claims, got {claim!r}")
-    return sorted(found, key=lambda claim: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", claim.id)])
+    return sorted(found, key=_natural)
+
+
+def _natural(claim):
+    """C2 before C10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", claim.id)]
 
 
 def find(ids=(), *, models=(), among=None):

@@ -111,5 +111,7 @@ def simulate(bed, n, scheme, *, seed, replica=0, systems=1, threads=None):
 
 def start(bed, n, systems, seed, replica, threads=1):
     """A system with independent initial values."""
+    if systems != 1 and bed.p > 1:
+        raise ValueError(f"systems must be 1 on the network bed, got {systems!r}")
     many = {} if systems == 1 else {"systems": check.at_least("systems", systems, 1)}
     return bed.system(bed.initial(n, seed=seed, replica=replica, **many), threads)

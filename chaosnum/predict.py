@@ -110,6 +110,8 @@ class LimitLaw:
         every scale.
     margin : float
         On the logarithm of the ratio of scales.
+    words : str
+        The law's name.
     """
 
     cf: Callable
@@ -118,6 +120,7 @@ class LimitLaw:
     even: bool = False
     last: int | None = None
     margin: float = 0.2
+    words: str = "the stated law"
 
     statistic = "law"
     least_scales = 1
@@ -128,7 +131,7 @@ class LimitLaw:
             at_least("last", self.last, 1)
 
     def claimed(self, params):
-        return {"kind": "law", "exponent": None, "sense": "exact", "words": "the stated law"}
+        return {"kind": "law", "exponent": None, "sense": "exact", "words": self.words}
 
     def judge(self, evidence):
         """Evidence -> Judgement."""

@@ -27,7 +27,7 @@ class Reference:
     error: float
 
 
-def limit_flow(bed, scheme, n, *, seed, threads=None):
+def limit_flow(bed, scheme, n, *, seed):
     """The Euler-discretised limit flow of a network.
 
     Parameters
@@ -38,7 +38,6 @@ def limit_flow(bed, scheme, n, *, seed, threads=None):
         Particles of both reference systems together, at least 4.
     seed : int
         Must differ from the seeds of the systems that are compared with it.
-    threads : int, optional
 
     Returns
     -------
@@ -47,12 +46,12 @@ def limit_flow(bed, scheme, n, *, seed, threads=None):
     """
     n = check.at_least("n", n, 4)
     with _lock:
-        return _limit_flow(bed, scheme, n, seed, threads)
+        return _limit_flow(bed, scheme, n, seed)
 
 
 @lru_cache(maxsize=32)
-def _limit_flow(bed, scheme, n, seed, threads):
-    halves = [simulate(bed, n // 2, scheme, seed=seed, replica=r, threads=threads).average for r in (0, 1)]
+def _limit_flow(bed, scheme, n, seed):
+    halves = [simulate(bed, n // 2, scheme, seed=seed, replica=r).average for r in (0, 1)]
     average = (halves[0] + halves[1]) / 2.0
     average.flags.writeable = False
     return Reference(average, float(np.sqrt(np.mean((halves[0] - halves[1]) ** 2)) / 2.0))

@@ -4,7 +4,8 @@ Question: over 20 master seeds, does any true claim come out `violated`, and doe
 measured exponents scatter, and are their 95% intervals as wide as that scatter says they should be?
 
 Compute: a few minutes a seed and core, seeds side by side in processes. Each finished seed is a file, so an interrupted
-study goes on where it was. Draw: exponent less claimed exponent for each verdict, claims beside controls; and the counts, as CSV.
+study goes on where it was. Draw: exponent less claimed exponent for each verdict, claims beside controls; and the
+counts, as CSV.
 
     python figures/calibration.py [--seeds 20] [--budget standard] [--out runs/calibration]
 """

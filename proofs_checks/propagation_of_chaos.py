@@ -19,7 +19,7 @@ What is checked
     C2 on bed N: the same on real data, the limit flow from an independent reference system.
     C2 on bed L: *boundedness is what buys n^(-1/2)*. Its interaction is linear, the fluctuation of a mean of n stable
         variables is of order n^-(1-1/alpha), and so is the gap; the law at time T is known exactly (C2-law).
-    C2-cov, C2-weak: chaos proper. Two particles decorrelate, and the law of one approaches its limit, at rate 1/n.
+    What follows for the joint law of two particles is in ``chaos_proper.py``.
 
 Controls
     common-noise: one noise shared by all particles, against the deterministic limit flow of independent ones.
@@ -30,14 +30,22 @@ Controls
 from functools import lru_cache
 
 import chaosnum as cn
-from proofs_checks.beds import ALPHAS, NETWORK, NETWORK_DOMAIN, POSITIVE, kuramoto, kuramoto_flow, network, ready
+from proofs_checks.beds import (
+    ALPHAS,
+    KURAMOTO_DOMAIN,
+    KURAMOTO_PARAMS,
+    NETWORK,
+    NETWORK_DOMAIN,
+    POSITIVE,
+    doubling,
+    kuramoto,
+    kuramoto_flow,
+    network,
+    ready,
+)
 
 SOURCE = "Wan, Barsbey, Zaidi, Simsekli, ICML 2024, arXiv 2306.08125"
 REFERENCE_SEED = 2**63 + 1  # cells have seeds below 2^63
-
-
-def _scheme(alpha, sigma, T, eta):
-    return cn.particles.Scheme(alpha, sigma, T, eta)
 
 
 def _statistics(gap):
@@ -52,7 +60,7 @@ def _statistics(gap):
 
 def kuramoto_gap(n, *, seed, alpha, sigma, K, T, eta, noise=None):
     """One system of bed K: mean, root mean square and maximum over particles of sup_t |gap|."""
-    limit, scheme = kuramoto_flow(alpha, sigma, K, T, eta), _scheme(alpha, sigma, T, eta)
+    limit, scheme = kuramoto_flow(alpha, sigma, K, T, eta), cn.particles.Scheme(alpha, sigma, T, eta)
     return _statistics(cn.coupling.propagation_gap(kuramoto(K), n, scheme, limit, seed=seed, noise=noise))
 
 
@@ -69,7 +77,7 @@ def neighbour_gap(n, *, seed, alpha, sigma, K, T, eta):
     """The same with particle i reading particle i + 1 in place of the average."""
     import numpy as np
 
-    limit, scheme = kuramoto_flow(alpha, sigma, K, T, eta), _scheme(alpha, sigma, T, eta)
+    limit, scheme = kuramoto_flow(alpha, sigma, K, T, eta), cn.particles.Scheme(alpha, sigma, T, eta)
     theta = kuramoto(K).initial(n, seed=seed)[0]
     copy, sup = theta.copy(), np.zeros(n)
     path, xi = scheme.path(1, n, seed=seed), np.empty((1, n))
@@ -96,18 +104,10 @@ def _kuramoto_trivial(n, K, T):
     return cn.bounds.trivial_bound(K, T)
 
 
-_KURAMOTO = {"alpha": ALPHAS, "sigma": 1.0, "K": 1.0, "T": 1.0, "eta": 0.02}
-_KURAMOTO_DOMAIN = {"alpha": (1.0, 2.0), "sigma": POSITIVE, "K": POSITIVE, "T": POSITIVE, "eta": POSITIVE}
-
-
 def _more_small_systems(largest, quick, standard, full):
     """Replicas inversely to sqrt(n): equal cost to each factor of four in n, and most of it where it is cheap."""
     at_largest = {"quick": quick, "standard": standard, "full": full}
     return lambda n, budget: round(at_largest[budget] * max(1.0, largest[budget] / n) ** 0.5)
-
-
-def _doubling(first, last):
-    return [first * 2**j for j in range((last // first).bit_length())]
 
 
 KURAMOTO = cn.Claim(
@@ -122,106 +122,22 @@ KURAMOTO = cn.Claim(
         "rms sup gap": cn.PowerLaw(-0.5, bound=_kuramoto_bound, trivial=_kuramoto_trivial),
         "largest sup gap": cn.ExplicitBound(_kuramoto_bound, -0.5, last=5, trivial=_kuramoto_trivial),
     },
-    scales={"quick": _doubling(100, 6400), "standard": _doubling(200, 25600), "full": _doubling(200, 102400)},
+    scales={"quick": doubling(100, 6400), "standard": doubling(200, 25600), "full": doubling(200, 102400)},
     replicas=_more_small_systems({"quick": 6400, "standard": 25600, "full": 102400}, 48, 60, 120),
-    params=_KURAMOTO,
-    domain=_KURAMOTO_DOMAIN,
+    params=KURAMOTO_PARAMS,
+    domain=KURAMOTO_DOMAIN,
     ready=ready,
     controls=(
         cn.Control(
             "common-noise", "One noise shared by all particles.", measure=common_noise_gap,
-            scales=_doubling(200, 3200), replicas=40,
+            scales=doubling(200, 3200), replicas=40,
         ),
         cn.Control(
             "neighbour", "A fixed neighbour in place of the average.", measure=neighbour_gap,
-            scales=_doubling(200, 3200), replicas=24,
+            scales=doubling(200, 3200), replicas=24,
         ),
     ),
 )  # fmt: skip
-
-
-# --- chaos proper, bed K -------------------------------------------------------------------------------------------
-
-BATCH, LEAST = 16384, 256  # particles, and at least so many systems, that one cell runs side by side
-CHECKPOINTS = 10  # times at which the copies' fluctuations are recorded
-
-
-def chaos_proper(n, *, seed, alpha, sigma, K, T, eta, noise=None):
-    """Unbiased estimates, from a batch of systems, of Cov(cos theta^1, cos theta^2) and of limit - E cos theta^1.
-
-    The weak error is of order 1/n below a fluctuation of order n^(-1/2). To first order that fluctuation is a linear
-    response to the fluctuations of the independent copies, whose averages have known expectations at all times: they
-    are control variates. Their coefficients are fitted on one half of the systems and applied to the other.
-    """
-    import numpy as np
-
-    systems, scheme = max(LEAST, BATCH // n), _scheme(alpha, sigma, T, eta)
-    limit = kuramoto_flow(alpha, sigma, K, T, eta)
-    system = cn.particles.start(kuramoto(K), n, systems, seed, 0)
-    copy = kuramoto(K).system(system.theta.copy())
-    path, xi = scheme.path(1, n * systems, seed=seed), np.empty((1, n * systems))
-    every, known = max(1, scheme.steps // CHECKPOINTS), [copy.average - limit[0]]
-    for k in range(scheme.steps):
-        path.fill(k, xi)
-        if noise is not None:
-            noise(xi, n)
-        system.advance(system.average, xi, eta)
-        copy.advance(limit[k : k + 1], xi, eta)
-        if (k + 1) % every == 0:
-            known.append(copy.average - limit[k + 1])
-    phi = np.cos(system.theta)
-    total = phi.sum(axis=1)
-    pair = (total**2 - (phi**2).sum(axis=1)).mean() / (n * (n - 1))  # E phi(theta^1) phi(theta^2), one system
-    mean = total / n
-    square = (mean.sum() ** 2 - (mean**2).sum()) / (systems * (systems - 1))  # (E phi)^2, two systems
-    weak = limit[-1, 0] - _adjusted(mean, np.concatenate(known, axis=1))
-    return {"covariance": float(pair - square), "weak error": float(weak)}
-
-
-def _adjusted(y, known):
-    """The mean of y less its regression on `known`, of expectation 0, fitted on one half and applied to the other."""
-    import numpy as np
-
-    halves = slice(None, len(y) // 2), slice(len(y) // 2, None)
-    found = []
-    for own, other in (halves, halves[::-1]):
-        x = known[other] - known[other].mean(axis=0)
-        gram, cross = np.einsum("ri,rj->ij", x, x), np.einsum("ri,r->i", x, y[other])  # no BLAS: its bits vary
-        coefficients = np.linalg.solve(gram, cross)
-        found.append((y[own] - (known[own] * coefficients).sum(axis=1)).mean())
-    return sum(found) / 2.0
-
-
-def common_noise_chaos(n, **params):
-    """The same with one noise for all particles of a system."""
-
-    def share(xi, n):
-        systems = xi.reshape(-1, n)
-        systems[:] = systems[:, :1]
-
-    return chaos_proper(n, noise=share, **params)
-
-
-CHAOS = cn.Claim(
-    "C2-chaos",
-    "Two particles decorrelate, and the law of one approaches its limit, at rate 1/n.",
-    "derived; see chaosnum/bounds.py",
-    name="chaos-proper",
-    model="kuramoto",
-    measure=chaos_proper,
-    predicts={
-        "covariance": cn.PowerLaw(-1.0, margin=0.1),
-        "weak error": cn.PowerLaw(-1.0, margin=0.1),
-    },
-    scales=_doubling(8, 128),
-    replicas={"quick": 10, "standard": 40, "full": 400},
-    params={**_KURAMOTO, "K": 2.0},
-    domain=_KURAMOTO_DOMAIN,
-    ready=ready,
-    controls=(
-        cn.Control("common-noise", "One noise shared by all particles.", measure=common_noise_chaos, replicas=6),
-    ),
-)
 
 
 # --- bed L ---------------------------------------------------------------------------------------------------------
@@ -233,7 +149,7 @@ def _linear_gap(n, systems, seed, alpha, sigma, lam, chi, T, eta, noise=None):
     """The gap at time T in each of `systems` systems (it is the same for every particle)."""
     import numpy as np
 
-    bed, scheme = cn.linear.Linear(lam, chi), _scheme(alpha, sigma, T, eta)
+    bed, scheme = cn.linear.Linear(lam, chi), cn.particles.Scheme(alpha, sigma, T, eta)
     system = cn.particles.start(bed, n, systems, seed, 0)
     copy = bed.system(system.theta[:, :1].copy())
     path, xi = scheme.path(1, n * systems, seed=seed), np.empty((1, n * systems))
@@ -291,7 +207,7 @@ LINEAR = cn.Claim(
     measure=linear_gap,
     quantity="median gap at T",
     predicts=cn.PowerLaw(lambda alpha: 1.0 / alpha - 1.0, sense="exact", margin=0.06),
-    scales={"quick": _doubling(50, 400), "standard": _doubling(50, 800), "full": _doubling(50, 6400)},
+    scales={"quick": doubling(50, 400), "standard": doubling(50, 800), "full": doubling(50, 6400)},
     replicas={"quick": 24, "standard": 48, "full": 200},
     params=_LINEAR,
     domain=_LINEAR_DOMAIN,
@@ -320,7 +236,7 @@ LINEAR_LAW = cn.Claim(
     model="linear",
     measure=linear_gap_law,
     quantity="gap at T",
-    predicts=cn.LimitLaw(_stable_cf, unit=_linear_unit, even=True),
+    predicts=cn.LimitLaw(_stable_cf, unit=_linear_unit, even=True, words="the SaS law"),
     scales=[10, 40, 160],
     replicas={"quick": 200, "standard": 400, "full": 4000},
     params=_LINEAR,
@@ -346,7 +262,7 @@ def reference_size(n):
 
 def network_gap(n, *, seed, alpha, sigma, T, eta, data, unit, loss, noise=None):
     """One network: mean, root mean square and maximum over units of sup_t |gap| to the reference flow."""
-    bed, scheme = network(data, unit, loss), _scheme(alpha, sigma, T, eta)
+    bed, scheme = network(data, unit, loss), cn.particles.Scheme(alpha, sigma, T, eta)
     limit = cn.reference.limit_flow(bed, scheme, reference_size(n), seed=REFERENCE_SEED).average
     return _statistics(cn.coupling.propagation_gap(bed, n, scheme, limit, seed=seed, noise=noise))
 
@@ -381,7 +297,7 @@ NETWORK_CLAIM = cn.Claim(
         "rms sup gap": cn.PowerLaw(-0.5, margin=0.08, bound=_network_bound, trivial=_network_trivial),
         "largest sup gap": cn.ExplicitBound(_network_bound, -0.5, last=5, margin=0.15, trivial=_network_trivial),
     },
-    scales={"quick": _doubling(32, 512), "standard": _doubling(32, 1024), "full": _doubling(64, 4096)},
+    scales={"quick": doubling(32, 512), "standard": doubling(32, 1024), "full": doubling(64, 4096)},
     replicas=_more_small_systems({"quick": 512, "standard": 1024, "full": 4096}, 20, 90, 120),
     params={"alpha": ALPHAS, "sigma": 1.0, "T": 1.0, "eta": 0.1, **NETWORK},
     domain={"alpha": (1.0, 2.0), "sigma": POSITIVE, "T": POSITIVE, "eta": POSITIVE, **NETWORK_DOMAIN},
@@ -389,9 +305,9 @@ NETWORK_CLAIM = cn.Claim(
     controls=(
         cn.Control(
             "common-noise", "One noise shared by all units.", measure=common_noise_network,
-            scales=_doubling(32, 512), replicas=40,
+            scales=doubling(32, 512), replicas=40,
         ),
     ),
 )  # fmt: skip
 
-CLAIMS = (KURAMOTO, NETWORK_CLAIM, LINEAR, LINEAR_LAW, CHAOS)
+CLAIMS = (KURAMOTO, NETWORK_CLAIM, LINEAR, LINEAR_LAW)
