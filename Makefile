@@ -11,7 +11,7 @@ PIP  := $(PY) -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help verify test test-full figures bench peers lint lock clean distclean
+.PHONY: help verify test test-full figures calibrate bench peers lint lock clean distclean
 
 help: ## this list
 	@echo "make TARGET [PYTHON=python3] [BUDGET=quick|standard|full] [ARGS='...']"
@@ -26,8 +26,12 @@ test: $(VENV)/.ready ## the tests (minutes)
 test-full: $(VENV)/.ready ## the tests and the long studies
 	@$(PY) -m pytest -m "" $(ARGS)
 
-figures: $(VENV)/.ready ## draw every figure of figures/ again
-	@set -e; for script in $(sort $(wildcard figures/*.py)); do echo "$$script"; $(PY) $$script $(ARGS); done
+FIGURES := $(filter-out figures/calibration.py,$(sort $(wildcard figures/*.py)))
+figures: $(VENV)/.ready ## draw the figures of figures/ into runs/figures (minutes)
+	@set -e; for script in $(FIGURES); do echo "$$script"; $(PY) $$script $(ARGS); done
+
+calibrate: $(VENV)/.ready ## every claim and control over 20 seeds (about an hour); goes on where it was stopped
+	@$(PY) figures/calibration.py $(ARGS)
 
 bench: $(VENV)/.ready ## this machine's speed against the peers that are installed
 	@$(PY) -m chaosnum bench $(ARGS)

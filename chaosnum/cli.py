@@ -85,7 +85,7 @@ def _parser():
     add("--data", metavar="digits|FILE", help="data of the network model (default: digits)")
     add("--unit", metavar="|".join(UNITS), help="unit of the network model (default: tanh)")
     add("--loss", metavar="|".join(LOSSES), help="loss of the network model (default: logistic)")
-    add("--control", metavar="NAME|all", help="also run negative controls, which must be caught")
+    add("--control", metavar="NAME|all", help="run negative controls in place of the claims; they must be caught")
     add("--seed", type=_number, default=1, metavar="N", help="a whole number in [0, 2^63) (default: 1)")
     add("--threads", type=_number, metavar="N", help="number of threads; results do not depend on it")
     add("--out", metavar="DIR", help="a new or empty folder, or one of an earlier run (default: runs/<time>-<budget>)")

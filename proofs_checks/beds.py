@@ -7,7 +7,7 @@ import chaosnum as cn
 ALPHAS = (1.2, 1.5, 1.8, 2.0)
 POINTS = 40  # images of the default data set: the network bed's cost is linear in them
 POSITIVE = (0.0, float("inf"))
-KURAMOTO_PARAMS = {"alpha": ALPHAS, "sigma": 1.0, "K": 1.0, "T": 1.0, "eta": 0.02}
+KURAMOTO_PARAMS = {"alpha": ALPHAS, "sigma": 1.0, "K": 1.0, "T": 1.0, "eta": 0.05}
 KURAMOTO_DOMAIN = {"alpha": (1.0, 2.0), "sigma": POSITIVE, "K": POSITIVE, "T": POSITIVE, "eta": POSITIVE}
 NETWORK = {"data": "digits", "unit": "tanh", "loss": "logistic"}
 NETWORK_DOMAIN = {"unit": ("tanh", "sigmoid", "relu"), "loss": ("logistic", "square")}

@@ -93,7 +93,7 @@ CHAOS = cn.Claim(
     },
     scales=doubling(8, 128),
     replicas={"quick": 10, "standard": 40, "full": 400},
-    params={**KURAMOTO_PARAMS, "K": 2.0},
+    params={**KURAMOTO_PARAMS, "K": 2.0, "eta": 0.02},
     domain=KURAMOTO_DOMAIN,
     ready=ready,
     controls=(

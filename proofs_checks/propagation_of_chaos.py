@@ -123,7 +123,7 @@ KURAMOTO = cn.Claim(
         "largest sup gap": cn.ExplicitBound(_kuramoto_bound, -0.5, last=5, trivial=_kuramoto_trivial),
     },
     scales={"quick": doubling(100, 6400), "standard": doubling(200, 25600), "full": doubling(200, 102400)},
-    replicas=_more_small_systems({"quick": 6400, "standard": 25600, "full": 102400}, 48, 60, 120),
+    replicas=_more_small_systems({"quick": 6400, "standard": 25600, "full": 102400}, 100, 150, 300),
     params=KURAMOTO_PARAMS,
     domain=KURAMOTO_DOMAIN,
     ready=ready,
@@ -195,7 +195,7 @@ def gaussian_law(n, *, alpha, **params):
     return linear_gap_law(n, alpha=2.0, **params)
 
 
-_LINEAR = {"alpha": ALPHAS, "sigma": 1.0, "lam": 1.0, "chi": 1.0, "T": 1.0, "eta": 0.02}
+_LINEAR = {"alpha": ALPHAS, "sigma": 1.0, "lam": 1.0, "chi": 1.0, "T": 1.0, "eta": 0.05}
 _LINEAR_DOMAIN = {"alpha": (1.0, 2.0), "sigma": POSITIVE, "T": POSITIVE, "eta": POSITIVE}
 
 LINEAR = cn.Claim(
@@ -207,8 +207,8 @@ LINEAR = cn.Claim(
     measure=linear_gap,
     quantity="median gap at T",
     predicts=cn.PowerLaw(lambda alpha: 1.0 / alpha - 1.0, sense="exact", margin=0.06),
-    scales={"quick": doubling(50, 400), "standard": doubling(50, 800), "full": doubling(50, 6400)},
-    replicas={"quick": 24, "standard": 48, "full": 200},
+    scales={"quick": doubling(50, 800), "standard": doubling(50, 1600), "full": doubling(50, 6400)},
+    replicas={"quick": 32, "standard": 96, "full": 200},
     params=_LINEAR,
     domain=_LINEAR_DOMAIN,
     ready=ready,
@@ -239,7 +239,7 @@ LINEAR_LAW = cn.Claim(
     predicts=cn.LimitLaw(_stable_cf, unit=_linear_unit, even=True, words="the SaS law"),
     scales=[10, 40, 160],
     replicas={"quick": 200, "standard": 400, "full": 4000},
-    params=_LINEAR,
+    params={**_LINEAR, "eta": 0.02},
     domain=_LINEAR_DOMAIN,
     ready=ready,
     controls=(

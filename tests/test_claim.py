@@ -367,11 +367,11 @@ def test_registry(monkeypatch):
     other = Claim("T", "", "", measure=print, predicts=PowerLaw(-1), scales=[1, 2, 3], name="euler")
     points = [Point("b", [one, two]), Point("a", other)]
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
-    assert claims() == [other, one, two]
-    assert find() == [other, one, two]
+    assert claims() == [one, two, other]  # by id, then as the entry points come
+    assert find() == [one, two, other]
     assert find(["s"]) == [one, two] and find("EULER") == [other]
     assert find(["S"], models=["l"]) == [two]
-    with pytest.raises(ValueError, match=r"^claim must be one of T, S, got 'X'$"):
+    with pytest.raises(ValueError, match=r"^claim must be one of S, T, got 'X'$"):
         find(["S", "X"])
     with pytest.raises(ValueError, match=r"^model must be one of K, L, got 'N'$"):
         find(models=["N"])
