@@ -31,7 +31,7 @@ def _widen(sup, x, y):
         sup[i] = distance if distance > sup[i] or distance != distance else sup[i]  # a NaN stays
 
 
-def propagation_gap(bed, n, scheme, limit, *, seed, replica=0, systems=1, threads=1, noise=None):
+def propagation_gap(bed, n, scheme, limit, *, seed, replica=0, systems=1, threads=1, noise=None, copy_noise=None):
     """sup over grid times of |theta^{i,n} - theta^{i,limit}| for every particle.
 
     Parameters
@@ -48,6 +48,8 @@ def propagation_gap(bed, n, scheme, limit, *, seed, replica=0, systems=1, thread
         As for `particles.simulate`.
     noise : callable, optional
         ``noise(xi)`` changes the increments of both systems in place: for negative controls.
+    copy_noise : callable, optional
+        ``copy_noise(k, xi)`` changes the increments of step k in place for the copy alone: for negative controls.
 
     Returns
     -------
@@ -72,6 +74,8 @@ def propagation_gap(bed, n, scheme, limit, *, seed, replica=0, systems=1, thread
         if noise is not None:
             noise(xi)
         system.advance(system.average, xi, scheme.eta)
+        if copy_noise is not None:
+            copy_noise(k, xi)
         copy.advance(limit[k : k + 1], xi, scheme.eta, observe=False)
         _widen(sup, *columns)
     return sup.reshape(systems, n)

@@ -26,8 +26,11 @@ class PowerLaw:
     bound, trivial : callable (scale, **params) -> float, optional
         Explicit bound of the statistic, and what bounds it anyway: no smaller, and the bound is
         vacuous.
-    margin : float
+    margin : float or callable of the parameters
         Tolerance on the exponent.
+    floor : callable (scale, **params) -> float, optional
+        Error of the reference that the statistic is measured against. Where it exceeds a tenth of
+        the estimate, the verdict is inconclusive.
     statistic : {"mean", "median"}
         Over the replicas. Medians where the variance is infinite.
     tail : float or callable of the parameters, optional
@@ -38,7 +41,8 @@ class PowerLaw:
     sense: str = "upper"
     bound: Callable | None = None
     trivial: Callable | None = None
-    margin: float = 0.03
+    margin: float | Callable = 0.03
+    floor: Callable | None = None
     statistic: str = "mean"
     tail: float | Callable | None = None
 
@@ -67,21 +71,26 @@ class ExplicitBound:
     bound: Callable
     exponent: float | Callable | None = None
     trivial: Callable | None = None
-    margin: float = 0.1
+    margin: float | Callable = 0.1
+    floor: Callable | None = None
     last: int = 3
     statistic: str = "mean"
     tail: float | Callable | None = None
 
     sense = "upper"
-    least_scales = 3
 
     def __post_init__(self):
         _check_rate(self)
         at_least("last", self.last, 3)
 
+    @property
+    def least_scales(self):
+        """The slope through the last scales would otherwise be that through all of them."""
+        return self.last if self.exponent is None else self.last + 1
+
     def claimed(self, params):
         exponent = None if self.exponent is None else value(self.exponent, params)
-        claimed = {"kind": "bound", "exponent": exponent, "sense": "upper"}
+        claimed = {"kind": "bound", "exponent": exponent, "sense": "upper", "last": self.last}
         return claimed if self.exponent is not None else {**claimed, "words": "<= explicit bound"}
 
     def judge(self, evidence):
@@ -177,7 +186,8 @@ class LimitLaw:
 def _check_rate(prediction):
     one_of("sense", prediction.sense, ("upper", "exact"))
     one_of("statistic", prediction.statistic, ("mean", "median"))
-    positive("margin", prediction.margin)
+    if not callable(prediction.margin):
+        positive("margin", prediction.margin)
     exponent = prediction.exponent
     if not (exponent is None or callable(exponent)):
         in_range("exponent", exponent, -math.inf, math.inf, open_high=True)

@@ -88,14 +88,16 @@ def judge_rate(prediction, evidence, *, last=None):
     claimed = prediction.claimed(evidence.params)
     bounds = _bounds(prediction.bound, evidence)
     trivial = _bounds(prediction.trivial, evidence)
+    floors = _bounds(prediction.floor, evidence)
+    margin = value(prediction.margin, evidence.params)
     whole = _fit(prediction, evidence)
     line = whole if last is None else _fit(prediction, evidence, last)
 
     empty = [s for s, b, t in zip(whole.scales, bounds or (), trivial or ()) if b >= t]
     vacuous = len(empty) == len(whole.scales)
     below = _against_bound(whole, bounds, evidence.scale)
-    along = _against_line(line, claimed, prediction.margin, evidence)
-    found = [along, below]
+    along = _against_line(line, claimed, margin, evidence)
+    found = [along, below, _against_floor(whole, floors, evidence.scale)]
     if vacuous and claimed["exponent"] is None:
         found.append(_Finding("inconclusive", "nothing but the explicit bound is claimed"))
     verdict = min((f.verdict for f in found), key=VERDICTS.index)
@@ -161,7 +163,7 @@ def _against_line(fit, claimed, margin, evidence):
     below = exact and highest < -margin and (bend <= 0 or end_highest < -margin)
     if above or below:
         wide = f"family-wise [{fit.wide[0]:.3f}, {fit.wide[1]:.3f}]"
-        return _Finding("violated", f"{found}, {wide}, is off {goal} by more than {margin:g}")
+        return _Finding("violated", f"{found}, {wide}, is off {goal} by more than {margin:.3g}")
     local = fit.local if side == 1 else fit.local[::-1]
     drift = f"local slopes {local[0]:.2f} to {local[-1]:.2f}"
     if "floor" in fit.flags:
@@ -178,15 +180,28 @@ def _against_line(fit, claimed, margin, evidence):
         half = (high - low) / 2 if spare > 0 else (highest - lowest) / 2
         why = more_replicas(half, spare)
         return _Finding(
-            "inconclusive", f"{found} reaches across the edge of {goal} +- {margin:g}: {why}"
+            "inconclusive", f"{found} reaches across the edge of {goal} +- {margin:.3g}: {why}"
         )
+    if bend < 0:  # still on its way, in the favourable direction
+        return _Finding("holds", f"{found} is no worse than {goal}, and the curve still bends ({drift})")
     if low >= -margin:
-        return _Finding("holds", f"{found} is within {margin:g} of {goal}", True)
+        return _Finding("holds", f"{found} is within {margin:.3g} of {goal}", True)
     if high < -margin:
         return _Finding(
             "holds", f"{found} is better than {goal}, which is true and not sharp", False
         )
     return _Finding("holds", f"{found} is no worse than {goal}; sharp or not is open")
+
+
+def _against_floor(fit, floors, scale):
+    """The error of the reference against a tenth of what is measured with it."""
+    if not floors:
+        return _Finding("holds")
+    share, s = max((f / m if m > 0 else math.inf, s) for f, m, s in zip(floors, fit.estimate, fit.scales))
+    found = f"the reference's error is {100 * share:.2g} % of the estimate at {scale} = {s:g}"
+    if share > 0.1:
+        return _Finding("inconclusive", f"{found}: a larger reference would settle it")
+    return _Finding("holds", found)
 
 
 def _unusable(fit, scale):
@@ -222,7 +237,7 @@ def _fit(prediction, evidence, last=None):
     tail = None if prediction.tail is None else value(prediction.tail, evidence.params)
     return fit_power_law(
         *zip(*rows), statistic=prediction.statistic, level=LEVEL, family=evidence.family, tail=tail,
-        margin=prediction.margin, asymptotic=evidence.asymptotic,
+        margin=value(prediction.margin, evidence.params), asymptotic=evidence.asymptotic,
     )  # fmt: skip
 
 

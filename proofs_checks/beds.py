@@ -32,13 +32,18 @@ def kuramoto_flow(alpha, sigma, K, T, eta):
     import numpy as np
 
     steps = cn.particles.Scheme(alpha, sigma, T, eta).steps
-    return np.column_stack(cn.limit.kuramoto_euler_flow(alpha, sigma, K, eta, steps))
+    law = cn.limit.gaussian_modes(kuramoto(K).mean, kuramoto(K).sd)
+    flow = np.column_stack(cn.limit.kuramoto_euler_flow(alpha, sigma, K, eta, steps, law))
+    flow.flags.writeable = False  # every cell gets the same array
+    return flow
 
 
 def ready(scale, **params):
     """Refuse, before anything runs, what no measure could use: a step that does not divide T, unreadable data."""
     eta = params.get("eta", scale)
     cn.particles.Scheme(params["alpha"], params["sigma"], params["T"], eta)
+    if "lam" in params and eta * (params["lam"] + params["chi"]) >= 2.0:
+        raise ValueError(f"eta must be below 2 / (lam + chi), or the Euler scheme diverges, got {eta!r}")
     if "n" in params:
         cn.check.at_least("n", params["n"], 2)
     if "data" in params:
