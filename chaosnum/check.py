@@ -5,10 +5,7 @@ the symbol, the allowed range and the value received, e.g. ``alpha must lie in (
 """
 
 import math
-import sys
 from numbers import Integral, Real
-
-_LARGEST = sys.float_info.max
 
 
 def in_range(name, value, low, high, *, open_low=True, open_high=False):
@@ -20,9 +17,12 @@ def in_range(name, value, low, high, *, open_low=True, open_high=False):
         The value is no real number, is NaN, or lies outside the range.
     """
     bracket = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-    if isinstance(value, bool) or not isinstance(value, Real) or abs(value) > _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} must lie in {bracket}, got {value!r}")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:  # a whole number beyond double precision
+        raise ValueError(f"{name} must lie in {bracket}, got a number beyond 1e308") from None
     above = value > low if open_low else value >= low
     below = value < high if open_high else value <= high
     if not (above and below and math.isfinite(value)):  # NaN fails both comparisons
@@ -97,3 +97,8 @@ def seed(value):
 def shape(size):
     """The shape of an array, from a whole number or a tuple of them -> tuple of int."""
     return tuple(whole("size", s, 0) for s in (size if isinstance(size, tuple) else (size,)))
+
+
+def replica(value):
+    """The number of a replica, in [0, 2^28 - 1] (``philox.py`` has 28 bits for it) -> int."""
+    return whole("replica", value, 0, 2**28 - 1)

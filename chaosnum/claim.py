@@ -158,7 +158,8 @@ class Claim:
     def cases(self, params=None):
         """Every combination of the parameters, `params` replacing those of the claim."""
         grid = {**self.params, **{k: v for k, v in (params or {}).items() if k in self.params}}
-        grid = {k: tuple(v) if isinstance(v, (list, tuple)) else (v,) for k, v in grid.items()}
+        # A value given twice is one case, and a whole number where the claim has floats is that float: 2 is 2.0.
+        grid = {k: tuple(dict.fromkeys(_like(self.params[k], x) for x in _listed(v))) for k, v in grid.items()}
         for name, values in grid.items():
             if not values:
                 raise ValueError(f"{name} must have at least one value, got none")
@@ -291,6 +292,16 @@ def _select(known, what, wanted, keys):
 
 def _by_statistic(predicts, quantity):
     return dict(predicts) if isinstance(predicts, Mapping) else {quantity: predicts}
+
+
+def _listed(value):
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _like(model, value):
+    """The value, as a float where all values of the model are floats."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if whole and all(isinstance(x, float) for x in _listed(model)) else value
 
 
 def _of_budget(values, budget):

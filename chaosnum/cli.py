@@ -185,7 +185,7 @@ def _verify(options, argv):
     folder = runfolder.RunFolder(options.out or runfolder.default_path(options.budget), about)
     try:
         verdicts = _run(options, chosen, params, cases, folder)
-    except Exception:
+    except BaseException:
         if not folder.verdicts:
             folder.discard()
         raise
@@ -278,7 +278,10 @@ def _read_data(params):
 
 def _rescaled(c, scales):
     """The claim at the scales given on the command line."""
-    return replace(c, scales=tuple(scales[c.scale])) if c.scale in scales else c
+    if c.scale not in scales:
+        return c
+    controls = tuple(replace(control, scales=None) for control in c.controls)
+    return replace(c, scales=tuple(scales[c.scale]), controls=controls)
 
 
 def _check_used(chosen, given):

@@ -33,9 +33,15 @@ def stop_at_once(last_words):
     ours.setblocking(False)
 
     def watch():
-        if signal.SIGINT in theirs.recv(1):
+        received = theirs.recv(1)
+        while received and signal.SIGINT not in received:  # other signals write their numbers too
+            received = theirs.recv(1)
+        if not received:
+            return
+        try:
             show_cursor = "\x1b[?25h\r\x1b[K" if sys.stderr.isatty() else ""
             os.write(2, f"{show_cursor}{last_words()}\n".encode(errors="replace"))
+        finally:
             os._exit(STATUS)
 
     watcher = threading.Thread(target=watch, name="chaosnum-interrupt", daemon=True)

@@ -131,7 +131,7 @@ class Kuramoto:
     def initial(self, n, *, systems=1, seed, replica=0):
         """Independent initial values -> ndarray of float64, shape (systems, n)."""
         theta = np.empty((systems, n))
-        _normal(theta.reshape(-1), shape(2.0), self.mean, self.sd * 0.5**0.5, check.seed(seed), replica)
+        _normal(theta.reshape(-1), shape(2.0), self.mean, self.sd * 0.5**0.5, check.seed(seed), check.replica(replica))
         return theta
 
     def system(self, theta, threads=1):

@@ -233,7 +233,7 @@ class Network:
     def initial(self, n, *, seed, replica=0):
         """Independent Gaussian initial weights -> ndarray of float64, shape (p, n)."""
         theta = np.empty((self.p, n))
-        _normal(theta, shape(2.0), self.sd * 0.5**0.5, check.seed(seed), replica)
+        _normal(theta, shape(2.0), self.sd * 0.5**0.5, check.seed(seed), check.replica(replica))
         return theta
 
     def system(self, theta, threads=1):

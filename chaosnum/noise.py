@@ -20,7 +20,7 @@ import numpy as np
 
 from chaosnum import check
 from chaosnum.jit import kernel
-from chaosnum.philox import COMPONENTS, NOISE, PARTICLES, REPLICAS, STEPS, SUBORDINATOR
+from chaosnum.philox import COMPONENTS, NOISE, PARTICLES, STEPS, SUBORDINATOR
 from chaosnum.stable import BLOCK, draw_block, positive_block, positive_shape, shape
 from chaosnum.threads import count, over_blocks
 
@@ -102,7 +102,7 @@ class Path:
         self.kind = check.one_of("noise", kind, KINDS)
         self.alpha = check.stable_index(alpha)
         self.p, self.n = check.whole("p", p, 1, COMPONENTS), check.whole("n", n, 1, PARTICLES)
-        self.seed, self.replica = check.seed(seed), check.whole("replica", replica, 0, REPLICAS - 1)
+        self.seed, self.replica = check.seed(seed), check.replica(replica)
         self.refine = check.whole("refine", refine, 1, STEPS)
         self.scale = check.nonnegative("scale", scale) * (0.5**0.5 if kind == "III-paper" else 1.0)
         self.threads = count(threads)
@@ -112,6 +112,8 @@ class Path:
 
     def fill(self, step, out):
         """Write the increments of one step into `out`, a C-contiguous float64 array of shape (p, n)."""
+        if not 0 <= step < STEPS // self.refine:
+            raise ValueError(f"step must be a whole number in [0, {STEPS // self.refine - 1}], got {step!r}")
         rows = out[:1] if self.kind == "I" else out
         fill = _rotational if self.rotational else _independent
         arguments = (rows, *self.laws, self.scale, self.seed, self.replica, step, self.refine)
@@ -148,6 +150,6 @@ def increments(kind, alpha, shape_, *, seed, step, replica=0, refine=1, scale=1.
     """
     p, n = shape_ if isinstance(shape_, tuple) else (1, shape_)
     path = Path(kind, alpha, p, n, seed=seed, replica=replica, scale=scale, refine=refine, threads=threads)
-    step = check.whole("step", step, 0, STEPS // path.refine - 1)
+    step = check.whole("step", step, 0, STEPS // path.refine - 1)  # refuses 0.5 and True as well
     out = path.fill(step, np.empty((path.p, path.n)))
     return out if isinstance(shape_, tuple) else out[0]

@@ -65,7 +65,7 @@ class ExplicitBound:
 
     For a statistic that approaches its power law slowly, such as a maximum over particles.
     `exponent`, if given, is an upper bound on the rate and compared with the slope through the
-    `last` scales (3 or more). The other attributes are those of :class:`PowerLaw`.
+    `last` scales (3 or more, and fewer than there are). The other attributes are those of :class:`PowerLaw`.
     """
 
     bound: Callable
@@ -85,17 +85,17 @@ class ExplicitBound:
 
     @property
     def least_scales(self):
-        """The slope through the last scales would otherwise be that through all of them."""
-        return self.last if self.exponent is None else self.last + 1
+        """With fewer, the slope through the last three scales would be that through all of them."""
+        return 3 if self.exponent is None else 4
 
     def claimed(self, params):
         exponent = None if self.exponent is None else value(self.exponent, params)
-        claimed = {"kind": "bound", "exponent": exponent, "sense": "upper", "last": self.last}
+        claimed = {"kind": "bound", "exponent": exponent, "sense": "upper"}
         return claimed if self.exponent is not None else {**claimed, "words": "<= explicit bound"}
 
     def judge(self, evidence):
         """Evidence -> Judgement."""
-        return judge_rate(self, evidence, last=self.last)
+        return judge_rate(self, evidence, last=min(self.last, len(evidence.scales) - 1))
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def judge_rate(prediction, evidence, *, last=None):
     -------
     Judgement
     """
-    claimed = prediction.claimed(evidence.params)
+    claimed = prediction.claimed(evidence.params) | ({} if last is None else {"last": last})
     bounds = _bounds(prediction.bound, evidence)
     trivial = _bounds(prediction.trivial, evidence)
     floors = _bounds(prediction.floor, evidence)

@@ -18,7 +18,9 @@ import json
 import math
 import os
 import platform
+import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -152,8 +154,9 @@ class RunFolder:
         with self.lock:
             for name in self.about["files"]:
                 (self.path / name).unlink(missing_ok=True)
-            for folder in self._made:
-                folder.rmdir()
+            with suppress(OSError):  # a folder that somebody else has put something into stays
+                for folder in self._made:
+                    folder.rmdir()
 
     def _claim_folder(self):
         try:
@@ -212,7 +215,8 @@ def _earlier_files(path):
         files = load(path)[0]["files"]
     except ValueError:
         return None
-    return [name for name in [*files, "report.html"] if Path(name).name == name]
+    ours = {"run.json", "verdicts.json", "report.html", *_TABLES}
+    return [name for name in [*files, "report.html"] if name in ours or re.fullmatch(r"[\w-]+\.(png|pdf)", str(name))]
 
 
 def _versions():

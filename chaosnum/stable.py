@@ -44,7 +44,7 @@ from numba import uint64
 
 from chaosnum import check
 from chaosnum.jit import as_bits, as_float, fma, horner, inline, kernel
-from chaosnum.philox import NOISE, SUBORDINATOR, address, philox, signed_uniform
+from chaosnum.philox import POSITIVE_SAMPLE, SAMPLE, address, philox, signed_uniform
 from chaosnum.simdmath import EXP2, LN2, log2_1p, nearest, sin_half_pi, split
 
 BLOCK = 512  # particles that are worked on together: their buffers stay in the first-level cache
@@ -180,7 +180,7 @@ def draw(out, scratch, law, seed, replica, first, step, component, stream):
 
 @kernel
 def _rvs(out, law, scale, seed):
-    draw(out, np.empty(BLOCK), law, seed, 0, 0, 0, 0, NOISE)
+    draw(out, np.empty(BLOCK), law, seed, 0, 0, 0, 0, SAMPLE)
     for i in range(out.size):
         out[i] *= scale
 
@@ -224,7 +224,7 @@ def _rvs_positive(out, law, seed):
     scratch = np.empty(BLOCK)
     for start in range(0, out.size, BLOCK):
         block = out[start : start + BLOCK]
-        positive_block(block, scratch, block.size, law, seed, 0, start, 0, 0, SUBORDINATOR)
+        positive_block(block, scratch, block.size, law, seed, 0, start, 0, 0, POSITIVE_SAMPLE)
 
 
 def rvs_positive(alpha, size, *, seed):

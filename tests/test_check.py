@@ -98,8 +98,8 @@ def test_finite_array_accepts():
         ([1.0, NAN, INF], None, "x must be finite, got 2 NaN or infinite value(s)"),
         ([-INF], 1, "x must be finite, got 1 NaN or infinite value(s)"),
         ([1.0], 2, "x must have 2 dimension(s), got shape (1,)"),
-        ("text", None, "x must be an array of finite numbers, got str"),
-        ([1.0, None, "a"], None, "x must be an array of finite numbers, got list"),
+        ("text", None, "x must be an array of finite numbers, got dtype <U4"),
+        ([1.0, None, "a"], None, "x must be an array of finite numbers, got dtype object"),
         ([[1.0], [1.0, 2.0]], None, "x must be an array of finite numbers, got list"),
     ],
 )

@@ -124,6 +124,7 @@ def test_explicit_bound_judges_its_end_slope():
         "kind": "bound",
         "exponent": -0.5,
         "sense": "upper",
+        "last": 3,
     }
     assert len(v.measured["local"]) == 5
     floor = judge(lambda n: n**-0.5 + 0.05, ExplicitBound(lambda n: 1, exponent=-0.5), 200)

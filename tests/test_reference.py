@@ -114,7 +114,7 @@ def test_two_threads_compute_it_once(monkeypatch):
     # partner: without the lock the others compute it too
     reference._limit_flow.cache_clear()
     calls.clear()
-    others = [threading.Thread(target=reference._limit_flow, args=(bed, SCHEME, 700, 4, None)) for _ in range(4)]
+    others = [threading.Thread(target=reference._limit_flow, args=(bed, SCHEME, 700, 4)) for _ in range(4)]
     for worker in others:
         worker.start()
     for worker in others:
