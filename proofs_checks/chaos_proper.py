@@ -104,7 +104,7 @@ CHAOS = cn.Claim(
     domain=KURAMOTO_DOMAIN,
     ready=ready,
     controls=(
-        cn.Control("common-noise", "One noise shared by all particles.", measure=common_noise_chaos, replicas=6),
+        cn.Control("common-noise", "One noise shared by all particles.", measure=common_noise_chaos, replicas=16),
         cn.Control(
             "wrong-coupling", "Systems that couple a fifth more weakly than the limit.",
             measure=wrong_coupling_chaos, replicas=6, predicts={"weak error": cn.PowerLaw(-1.0, margin=0.1)},

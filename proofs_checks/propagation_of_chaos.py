@@ -334,7 +334,7 @@ NETWORK_CLAIM = cn.Claim(
         ),
     },
     scales={"quick": doubling(32, 512), "standard": doubling(32, 1024), "full": doubling(64, 4096)},
-    replicas=_more_small_systems({"quick": 512, "standard": 1024, "full": 4096}, 50, 90, 120),
+    replicas=_more_small_systems({"quick": 512, "standard": 1024, "full": 4096}, 90, 90, 120),
     params={"alpha": ALPHAS, "sigma": 1.0, "T": 1.0, "eta": 0.1, **NETWORK},
     domain={"alpha": (1.0, 2.0), "sigma": POSITIVE, "T": POSITIVE, "eta": POSITIVE, **NETWORK_DOMAIN},
     ready=ready,
