@@ -38,6 +38,7 @@ from chaosnum.words import (
     scale_words,
     slug,
     symbol,
+    towards_large,
 )
 
 PALETTE = sns.color_palette("colorblind")
@@ -225,7 +226,7 @@ def _claimed(ax, verdict, x, y, weights, colour):
     exponent, slope = claimed.get("exponent"), measured.get("exponent")
     if exponent is None or slope is None or len(x) < 2:
         return
-    order = np.argsort(x if exponent <= 0 else -x)  # towards the end that the claim is about
+    order = np.argsort(x if towards_large(claimed) else -x)  # towards the end that the claim is about
     if claimed["kind"] == "bound":  # judged by the slope of the last points only
         order = order[-claimed.get("last", 3) :]
     x, y = x[order], y[order]

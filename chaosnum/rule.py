@@ -86,6 +86,8 @@ def judge_rate(prediction, evidence, *, last=None):
     Judgement
     """
     claimed = prediction.claimed(evidence.params) | ({} if last is None else {"last": last})
+    if claimed["exponent"] is not None and evidence.asymptotic == ("small" if claimed["exponent"] <= 0 else "large"):
+        claimed["asymptotic"] = evidence.asymptotic  # the sign of the exponent suggests the other end
     bounds = _bounds(prediction.bound, evidence)
     trivial = _bounds(prediction.trivial, evidence)
     floors = _bounds(prediction.floor, evidence)

@@ -91,8 +91,13 @@ def claimed_words(verdict):
     if claimed.get("sense") == "exact":
         relation = "="
     else:  # an error that shrinks with the scale may shrink faster
-        relation = "≤" if exponent <= 0 else "≥"
+        relation = "≤" if towards_large(claimed) else "≥"
     return f"{relation} {number(exponent)}"
+
+
+def towards_large(claimed):
+    """Whether the claim is about large scales; the JSON says so only where the exponent's sign does not."""
+    return claimed.get("asymptotic", "large" if claimed["exponent"] <= 0 else "small") == "large"
 
 
 def measured_words(verdict):

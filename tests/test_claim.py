@@ -396,3 +396,17 @@ def test_public_names():
         "claims",
         "find",
     }
+
+
+def test_the_end_that_a_claim_is_about_is_told_where_the_sign_does_not():
+    """A growing statistic that is claimed to grow at most like n^0.5: an upper bound, shown as one."""
+    from chaosnum.words import claimed_words
+
+    growing = statement(PowerLaw(0.5), asymptotic="large")
+    scales = [100, 200, 400, 800, 1600]
+    samples = [s**0.4 * np.exp(0.1 * np.random.default_rng(s).standard_normal(64)) for s in scales]
+    v = growing.judge("error", scales, samples, params={})
+    assert v.verdict == "holds" and v.claimed["asymptotic"] == "large"
+    assert claimed_words(v.as_dict()) == "≤ 0.5"
+    shrinking = statement(PowerLaw(0.5))  # by default the sign decides
+    assert claimed_words(shrinking.judge("error", scales, samples, params={}).as_dict()) == "≥ 0.5"
