@@ -11,8 +11,8 @@ rule is
   well;
 * ``holds``: the 95% interval's unfavourable end is at most d (both ends, if exact), no floor and no
   curvature in the unfavourable direction is flagged, and the 95% interval of every point lies below
-  its explicit bound. Then ``sharp`` is true if the interval lies within -+ d, false if it lies
-  below -d, else null;
+  its explicit bound. Then ``sharp`` is true if the interval lies within -+ d and the curve does
+  not bend, false if it lies below -d, else null;
 * ``inconclusive`` otherwise; the reason says what would settle it.
 
 False alarms. The family-wise level of a run with V verdicts is 1 - 0.001 / V. A claim that is true
@@ -184,14 +184,14 @@ def _against_line(fit, claimed, margin, evidence):
         return _Finding(
             "inconclusive", f"{found} reaches across the edge of {goal} +- {margin:.3g}: {why}"
         )
-    if bend < 0:  # still on its way, in the favourable direction
-        return _Finding("holds", f"{found} is no worse than {goal}, and the curve still bends ({drift})")
-    if low >= -margin:
-        return _Finding("holds", f"{found} is within {margin:.3g} of {goal}", True)
     if high < -margin:
         return _Finding(
             "holds", f"{found} is better than {goal}, which is true and not sharp", False
         )
+    if bend < 0:  # still on its way, in the favourable direction
+        return _Finding("holds", f"{found} is no worse than {goal}, and the curve still bends ({drift})")
+    if low >= -margin:
+        return _Finding("holds", f"{found} is within {margin:.3g} of {goal}", True)
     return _Finding("holds", f"{found} is no worse than {goal}; sharp or not is open")
 
 

@@ -410,3 +410,16 @@ def test_the_end_that_a_claim_is_about_is_told_where_the_sign_does_not():
     assert claimed_words(v.as_dict()) == "≤ 0.5"
     shrinking = statement(PowerLaw(0.5))  # by default the sign decides
     assert claimed_words(shrinking.judge("error", scales, samples, params={}).as_dict()) == "≥ 0.5"
+
+
+def test_a_curve_that_still_bends_is_never_sharp():
+    """On its way to a better rate than claimed: true, but the mean slope is no exponent to be sharp about."""
+    scales = [100 * 2**j for j in range(7)]
+    samples = []
+    for j, s in enumerate(scales):
+        curve = np.exp(-0.5 * np.log(s) - 0.006 * (j - 3) ** 2)
+        samples.append(curve * np.exp(0.05 * np.random.default_rng(j).standard_normal(2000)))
+    v = statement(PowerLaw(-0.5)).judge("error", scales, samples, params={})
+    assert v.verdict == "holds" and v.sharp is None and "bends" in v.reason
+    straight = [x * np.exp(0.006 * (j - 3) ** 2) for j, x in enumerate(samples)]  # the partner
+    assert statement(PowerLaw(-0.5)).judge("error", scales, straight, params={}).sharp is True
