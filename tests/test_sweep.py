@@ -290,8 +290,10 @@ def test_interrupt_is_prompt_and_keeps_what_is_finished():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     environment = {**os.environ, "PYTHONPATH": root}
     child = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
-    )
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment,
+        # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     assert child.stdout.readline() == "{'pause': 0.0}\n"
     time.sleep(0.2)
     begun = time.perf_counter()
