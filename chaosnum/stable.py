@@ -3,6 +3,9 @@
 At alpha = 2 this is N(0, 2), at alpha = 1 the Cauchy law. For alpha < 2 the tails are P(X > r) ~ c r^-alpha, so the
 variance is infinite, and for alpha <= 1 the mean as well.
 
+Here are the draws. Density, distribution function, quantiles and moments are computed in stable_law.py, those of the
+positive law in positive_law.py; all have their public names here.
+
 Sampling
 --------
 Chambers, Mallows and Stuck (1976): with U uniform on (-pi/2, pi/2) and W standard exponential,
@@ -45,7 +48,16 @@ from numba import uint64
 from chaosnum import check
 from chaosnum.jit import as_bits, as_float, fma, horner, inline, kernel
 from chaosnum.philox import POSITIVE_SAMPLE, SAMPLE, address, philox, signed_uniform
+from chaosnum.positive_law import cdf as cdf_positive
+from chaosnum.positive_law import ppf as ppf_positive
+from chaosnum.positive_law import sf as sf_positive
 from chaosnum.simdmath import EXP2, LN2, log2_1p, nearest, sin_half_pi, split
+from chaosnum.stable_law import cdf, moment, pdf, ppf, sf, tail_constant
+
+__all__ = [
+    "cdf", "cdf_positive", "moment", "pdf", "ppf", "ppf_positive", "rvs", "rvs_positive", "sf", "sf_positive",
+    "tail_constant",
+]  # fmt: skip
 
 BLOCK = 512  # particles that are worked on together: their buffers stay in the first-level cache
 _SIGN = uint64(0x8000000000000000)
