@@ -2,7 +2,8 @@
 
 Every peer is timed alternately with chaosnum (``race.py``) on the same number of threads; "24x" reads: 24 times
 the peer's speed. Everything is float64, alpha = 1.5. What the peers do is in ``peers.py`` and ``peers_optional.py``;
-what is not installed is shown as such. Memory, starts and the processor's limit come from ``footprint.py``.
+what is not installed is shown as such. The instruments' part is in ``bench_instruments.py``. Memory, starts and
+the processor's limit come from ``footprint.py``.
 
 How far we are from the limit: a draw holds `MULTIPLIES` multiplications and fused multiply-adds of floating-point
 numbers (counted in the compiled loops of ``stable.draw_block``; additions, three divisions and the integer
@@ -29,7 +30,7 @@ from chaosnum.threads import cores
 
 ALPHA = 1.5
 MULTIPLIES = 73
-LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "torch", "jax")
+LIBRARIES = ("numpy", "scipy", "numba", "llvmlite", "torch", "jax", "POT", "powerlaw", "tailestim")
 VECTORS = ("avx2", "fma", "avx512f", "neon", "sve")
 
 
@@ -44,10 +45,17 @@ class Effort:
     network: int = 10**4
     data: int = 1000
     memory: int = 10**7
+    law: int = 1000
+    pair: tuple = (10**4, 10**6)
+    sliced: int = 10**5
+    tails: tuple = (3000, 10**5)
     starts: bool = True
 
 
-QUICK = Effort(rounds=3, seconds=0.05, draws=2**18, kuramoto=10**5, network=2000, memory=10**6, starts=False)
+QUICK = Effort(
+    rounds=3, seconds=0.05, draws=2**18, kuramoto=10**5, network=2000, memory=10**6,
+    law=100, pair=(10**4, 10**5), sliced=10**4, tails=(1000,), starts=False,
+)  # fmt: skip
 
 
 def main(json=False, quick=False):
@@ -79,6 +87,10 @@ def measure(effort=None):
     sections += [_kuramoto(effort, threads) for threads in some]
     sections += [_network(effort, threads) for threads in some]
     figures = [*_limits(effort, sections, some), *_costs(effort, some[-1])]
+    from chaosnum import bench_instruments  # which imports from here
+
+    sections += bench_instruments.sections(effort)
+    figures += bench_instruments.figures(effort)
     return {
         "version": chaosnum.__version__, "alpha": ALPHA, "seconds": round(time.perf_counter() - begun, 1),
         "machine": found, "sections": sections, "figures": figures,
@@ -112,7 +124,7 @@ def _processor():
     return platform.processor() or platform.machine()
 
 
-def _section(title, unit, threads, rows, convert, targets):
+def section(title, unit, threads, rows, convert, targets):
     """Rows in the unit that is shown, with targets: a peer's is the ratio to it, ours a rate."""
     for row in rows:
         if row["median"] is not None:
@@ -124,7 +136,7 @@ def _section(title, unit, threads, rows, convert, targets):
     return {"title": title, "unit": unit, "threads": threads, "rows": rows}
 
 
-def _race(effort, title, ours, others, work, arguments):
+def race_with(effort, title, ours, others, work, arguments):
     others = {name: partial(make, *arguments) for name, make in others.items()}
     return race(ours, others, work, rounds=effort.rounds, seconds=effort.seconds, title=title)
 
@@ -137,32 +149,32 @@ def _draws(effort, aim):
         "PyTorch": peers_optional.torch_draws, "torch.compile": partial(peers_optional.torch_draws, compiled=True),
         "jax.jit": peers_optional.jax_draws,
     }  # fmt: skip
-    rows = _race(effort, title, lambda: Peer(lambda: stable.rvs(ALPHA, n, seed=1)), others, n, (ALPHA, n))
+    rows = race_with(effort, title, lambda: Peer(lambda: stable.rvs(ALPHA, n, seed=1)), others, n, (ALPHA, n))
     targets = {"SciPy levy_stable.rvs": 14.0, "NumPy, textbook": 6.0, "NumPy, best form": 2.5, "chaosnum": aim}
-    return _section(title, "M samples/s", 1, rows, lambda rate: rate / 1e6, targets)
+    return section(title, "M samples/s", 1, rows, lambda rate: rate / 1e6, targets)
 
 
 def _kuramoto(effort, threads):
-    n, title = effort.kuramoto, f"bed K, step with noise, n = {_power_of_ten(effort.kuramoto)}"
+    n, title = effort.kuramoto, f"bed K, step with noise, n = {power_of_ten(effort.kuramoto)}"
     others = {
         "NumPy, in place": peers.numpy_kuramoto, "PyTorch": peers_optional.torch_kuramoto,
         "torch.compile": partial(peers_optional.torch_kuramoto, compiled=True),
         "jax.jit": peers_optional.jax_kuramoto,
     }  # fmt: skip
-    rows = _race(effort, title, lambda: our_steps(Kuramoto(), n, threads), others, n, (ALPHA, n, threads))
+    rows = race_with(effort, title, lambda: our_steps(Kuramoto(), n, threads), others, n, (ALPHA, n, threads))
     targets = {"chaosnum": 150.0} if threads == 2 else {}
-    return _section(title, "M particle-steps/s", threads, rows, lambda rate: rate / 1e6, targets)
+    return section(title, "M particle-steps/s", threads, rows, lambda rate: rate / 1e6, targets)
 
 
 def _network(effort, threads):
     n, bed = effort.network, network_bed(effort.data)
-    title = f"bed N, step with noise, n = {_power_of_ten(n)}, p = {bed.p}, {bed.m} data points"
+    title = f"bed N, step with noise, n = {power_of_ten(n)}, p = {bed.p}, {bed.m} data points"
     others = {
         "NumPy, in place": peers.numpy_network, "PyTorch": peers_optional.torch_network,
         "torch.compile": partial(peers_optional.torch_network, compiled=True), "jax.jit": peers_optional.jax_network,
     }  # fmt: skip
-    rows = _race(effort, title, lambda: our_steps(bed, n, threads), others, 1, (ALPHA, bed.X, bed.y, n, threads))
-    return _section(title, "ms", threads, rows, lambda rate: 1e3 / rate, {})
+    rows = race_with(effort, title, lambda: our_steps(bed, n, threads), others, 1, (ALPHA, bed.X, bed.y, n, threads))
+    return section(title, "ms", threads, rows, lambda rate: 1e3 / rate, {})
 
 
 def network_bed(points):
@@ -190,32 +202,32 @@ def _limits(effort, sections, some):
     timing = {"rounds": effort.rounds, "seconds": effort.seconds}
     peak = {threads: footprint.multiply_adds(threads, **timing) for threads in some}
     for threads, rate in peak.items():
-        yield _figure("multiply-adds", rate / 1e9, "G/s", f"float64, the most that {_threads(threads)} can do")
+        yield figure("multiply-adds", rate / 1e9, "G/s", f"float64, the most that {_threads(threads)} can do")
     draws = sections[0]["rows"][0]["median"] * 1e6
-    yield _figure("draws", 100 * MULTIPLIES * draws / peak[1], "%", f"of that, by the {MULTIPLIES} in a draw, 1 thread")
+    yield figure("draws", 100 * MULTIPLIES * draws / peak[1], "%", f"of that, by the {MULTIPLIES} in a draw, 1 thread")
     for section in sections:
         if section["unit"] == "ms":
             products = 3 * effort.data * 64 * effort.network / (section["rows"][0]["median"] / 1e3)
             share = 100 * products / peak[section["threads"]]
-            yield _figure("bed N", share, "%", f"of that, by its matrix products, {_threads(section['threads'])}")
+            yield figure("bed N", share, "%", f"of that, by its matrix products, {_threads(section['threads'])}")
 
 
 def _costs(effort, threads):
     """Memory and starts."""
     tell("memory")
-    name, found = f"bed K, n = {_power_of_ten(effort.memory)}", footprint.memory(effort.memory, 10, threads)
+    name, found = f"bed K, n = {power_of_ten(effort.memory)}", footprint.memory(effort.memory, 10, threads)
     if found["bytes"] is not None:
-        yield _figure(name, found["bytes"] / 1e9, "GB", "highest memory of the whole process", target=1.5)
-    yield _figure(name, found["seconds"] / effort.memory * 1e9, "ns", f"a particle-step, {_threads(threads)}")
-    yield _figure("import chaosnum", footprint.import_seconds(), "s", "a process that does nothing else")
+        yield figure(name, found["bytes"] / 1e9, "GB", "highest memory of the whole process", target=1.5)
+    yield figure(name, found["seconds"] / effort.memory * 1e9, "ns", f"a particle-step, {_threads(threads)}")
+    yield figure("import chaosnum", footprint.import_seconds(), "s", "a process that does nothing else")
     if effort.starts:
         tell("the start of a process")
         for found, state in zip(footprint.starts(), ("with nothing compiled yet", "with compiled kernels")):
-            yield _figure("first draws", found["draws"], "s", f"from the start of a process {state}")
-            yield _figure("and beds K and N", found["steps"], "s", f"from the start of a process {state}")
+            yield figure("first draws", found["draws"], "s", f"from the start of a process {state}")
+            yield figure("and beds K and N", found["steps"], "s", f"from the start of a process {state}")
 
 
-def _figure(name, value, unit, detail, target=None):
+def figure(name, value, unit, detail, target=None):
     met = None if target is None else value <= target
     return {"name": name, "value": value, "unit": unit, "detail": detail, "target": target, "met": met}
 
@@ -272,7 +284,7 @@ def _number(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _power_of_ten(n):
+def power_of_ten(n):
     return f"1e{len(str(n)) - 1}" if n == 10 ** (len(str(n)) - 1) else str(n)
 
 

@@ -16,7 +16,10 @@ import pytest
 from chaosnum import bench, cli, footprint, peers, peers_optional
 from chaosnum.race import Peer, race, ready
 
-TINY = bench.Effort(rounds=2, seconds=1e-3, draws=2000, kuramoto=600, network=80, data=12, memory=2000, starts=False)
+TINY = bench.Effort(
+    rounds=2, seconds=1e-3, draws=2000, kuramoto=600, network=80, data=12, memory=2000,
+    law=5, pair=(50, 70), sliced=40, tails=(300,), starts=False,
+)  # fmt: skip
 ALPHA = bench.ALPHA
 OPTIONAL = ("PyTorch", "torch.compile", "jax.jit")
 
@@ -24,7 +27,7 @@ OPTIONAL = ("PyTorch", "torch.compile", "jax.jit")
 @pytest.fixture(scope="module")
 def result():
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("torch", "jax"):  # neither installed: their imports fail
+        for name in ("torch", "jax", "powerlaw", "tailestim"):  # not installed: their imports fail
             patch.setitem(sys.modules, name, None)
         patch.setattr(peers, "fastest_form", lambda alpha, threads=1: ("half angles", 4096, True))
         return bench.measure(TINY)
@@ -230,21 +233,27 @@ def test_starts():
 
 
 def test_absent_peers_are_not_an_error(result):
-    assert len(result["sections"]) == 1 + 2 * len({1, min(2, bench.cores())})
-    for section in result["sections"]:
+    beds = 1 + 2 * len({1, min(2, bench.cores())})
+    assert len(result["sections"]) == beds + 2 + len(TINY.pair) + (bench.cores() > 1) + 1 + len(TINY.tails)
+    for section in result["sections"][:beds]:
         rows = {row["name"]: row for row in section["rows"]}
         assert {rows[name]["status"] for name in OPTIONAL} == {"not installed"}
         for name in set(rows) - set(OPTIONAL):
             assert rows[name]["status"] == "measured", (section["title"], name)
             assert rows[name]["low"] <= rows[name]["median"] <= rows[name]["high"]
         assert section["rows"][0]["name"] == "chaosnum" and section["rows"][0]["ratio"] is None
+    for section in result["sections"][beds:]:
+        ours, *others = section["rows"]
+        assert ours["name"] == "chaosnum" and ours["ratio"] is None
+        absent = "not installed" if section["title"].startswith("tail index") else "measured"
+        assert {row["status"] for row in others} == {absent}, section["title"]
     names = [row["name"] for row in result["sections"][0]["rows"]]
     assert names[1:5] == ["SciPy levy_stable.rvs", "NumPy, textbook", "NumPy, best form", "Numba, np.random"]
 
 
 def test_ratio_means_times_faster_also_where_less_is_better():
     row = {"name": "x", "median": 10.0, "low": 5.0, "high": 20.0, "ratio": {"median": 3.0, "low": 2.0, "high": 4.0}}
-    section = bench._section("title", "ms", 1, [row], lambda rate: 1e3 / rate, {"x": 2.5})
+    section = bench.section("title", "ms", 1, [row], lambda rate: 1e3 / rate, {"x": 2.5})
     shown = section["rows"][0]
     assert (shown["median"], shown["low"], shown["high"]) == (100.0, 50.0, 200.0)
     assert shown["met"] is True and shown["ratio"]["median"] == 3.0
@@ -255,7 +264,8 @@ def test_table_in_a_pipe_is_plain(result):
     bench.show(result, stream=stream)
     text = stream.getvalue()
     assert "\x1b" not in text
-    assert text.count("not installed") == 3 * len(result["sections"])
+    absent = [row for section in result["sections"] for row in section["rows"] if row["status"] == "not installed"]
+    assert text.count("not installed") == len(absent) > 3
     assert "aim at least 14x" in text and "aim at most 1.5" in text
     assert platform.node() not in re.split(r"[\s,();]+", text)
     assert os.path.expanduser("~") not in text and os.getcwd() not in text
