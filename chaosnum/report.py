@@ -7,7 +7,8 @@ the files of a run.
 How to read a panel. Both axes are logarithmic, so a power law is a straight line. The grey *claimed* line has
 the claimed slope and touches the measured curve at the end where the claim allows most (the smallest n, the
 largest eta): a claim "at least this fast" holds when the points stay at or below it. A dashed line is an
-explicit bound, which no point's interval may lie above. Crosses are negative controls: experiments spoilt on
+explicit bound, which no point's interval may lie above. Where a curve is claimed, the grey line is the curve and
+the points' intervals must lie in the shaded band. Crosses are negative controls: experiments spoilt on
 purpose, which must leave the line.
 
 What goes wrong: an explicit bound of 1e9 would flatten every curve, so a bound far above the points is not
@@ -50,8 +51,9 @@ DPI = 150
 
 _SERIES = PALETTE[0]
 _CLAIMED = "0.78"
+_BAND = "0.88"
 _CONTROL = "0.5"
-_STYLE = {
+STYLE = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -105,7 +107,7 @@ def draw(verdicts):
     panels = [(words, head if claims else None, _beside(head, controls)) for words, head in zip(shown, heads)]
     names = list(dict.fromkeys(v["control"] for v in controls))
     entries = _entries(claims, controls)
-    with sns.axes_style("whitegrid", rc=_STYLE), plt.rc_context(_STYLE):
+    with sns.axes_style("whitegrid", rc=STYLE), plt.rc_context(STYLE):
         figure, axes = _grid(len(panels), -(-len(entries) // 2))
         for ax, (words, verdict, beside) in zip(axes, panels):
             _panel(ax, words, verdict, beside, names)
@@ -223,6 +225,8 @@ def _claimed(ax, verdict, x, y, weights, colour):
     claimed, measured = verdict["claimed"], verdict["measured"] or {}
     if claimed["kind"] == "law":  # the points are scales relative to the law's
         ax.axhline(1.0, color=_CLAIMED, lw=3.2, zorder=1.5)
+    if claimed["kind"] == "curve":
+        _curve(ax, verdict)
     exponent, slope = claimed.get("exponent"), measured.get("exponent")
     if exponent is None or slope is None or len(x) < 2:
         return
@@ -235,6 +239,22 @@ def _claimed(ax, verdict, x, y, weights, colour):
     fitted = np.exp(level) * ends**slope
     ax.plot(ends, fitted[0] * (ends / ends[0]) ** exponent, color=_CLAIMED, lw=3.2, zorder=1.5)
     ax.plot(ends, fitted, color=colour, lw=1, zorder=2)
+
+
+def _curve(ax, verdict):
+    """The predicted curve, and the band that the points must lie in; an end that it does not have is left open."""
+    points = sorted(verdict["points"], key=lambda p: p["scale"])
+    if pairs := [(p["scale"], p["predicted"]) for p in points if _positive(p.get("predicted"))]:
+        alone = {"marker": "_", "ms": 22, "mew": 3.2} if len(pairs) == 1 else {}
+        ax.plot(*zip(*pairs), color=_CLAIMED, lw=3.2, zorder=1.5, **alone)
+    x, low, high = ([p.get(key) for p in points] for key in ("scale", "lower", "upper"))
+    for end in (low, high):
+        if pairs := [(s, e) for s, e in zip(x, end) if _positive(e)]:
+            ax.plot(*zip(*pairs), color=_BAND, lw=1, zorder=1.2)
+    ax.fill_between(
+        x, [e if _positive(e) else 1e-300 for e in low], [e if _positive(e) else 1e300 for e in high],
+        color=_BAND, alpha=0.35, lw=0, zorder=1,
+    )  # fmt: skip
 
 
 def _bound_points(verdict):
@@ -307,9 +327,12 @@ def _entries(claims, controls):
     for present, words in (
         (any(v["claimed"].get("exponent") is not None for v in judged), "claimed slope"),
         (any(v["claimed"]["kind"] == "law" for v in judged), "claimed law"),
+        (any(p.get("predicted") is not None for v in judged for p in v["points"]), "claimed curve"),
     ):
         if present:
             entries.append((line([], [], color=_CLAIMED, lw=3.2), words))
+    if any(v["claimed"]["kind"] == "curve" for v in judged):
+        entries.append((matplotlib.patches.Patch(color=_BAND), "claimed band"))
     if any(_bound_points(v) for v in claims):
         entries.append((line([], [], color=PALETTE[1], ls="--", lw=1.3), "explicit bound"))
     for i, name in enumerate(dict.fromkeys(c["control"] for c in controls)):

@@ -14,7 +14,7 @@ import pytest
 import toy_claims
 
 import chaosnum
-from chaosnum import claim, cli
+from chaosnum import claim, cli, cli_verify
 
 HERE = Path(__file__).parent
 SLOW = """
@@ -22,7 +22,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = [{root!r}, {here!r}]
 import toy_claims
-from chaosnum import claim, cli
+from chaosnum import claim, cli, cli_verify
 claim.claims = toy_claims.slow_ones
 sys.exit(cli.main(sys.argv[1:]))
 """
@@ -49,7 +49,7 @@ def run(capsys, *argv):
 def test_help_names_every_command_and_status(capsys):
     status, out, _, _ = run(capsys, "--help")
     assert status == 0
-    for word in ("list", "verify", "report", "bench", "Exit status"):
+    for word in ("list", "verify", "proof", "plan", "fit", "report", "bench", "Exit status"):
         assert word in out
 
 
@@ -310,4 +310,4 @@ def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(tmp_path, claims, left)
 
 def test_the_toys_are_what_the_tests_take_them_for():
     assert [c.id for c in toy_claims.toys()] == ["T1", "T2", "T3", "T4"]
-    assert claim.BUDGETS == cli.BUDGETS
+    assert claim.BUDGETS == cli_verify.BUDGETS
