@@ -22,6 +22,7 @@ _HOME = {
     "Claim": "claim",
     "Control": "claim",
     "ExplicitBound": "claim",
+    "LimitCurve": "claim",
     "LimitLaw": "claim",
     "PowerLaw": "claim",
     "Verdict": "claim",

@@ -21,10 +21,10 @@ from itertools import product
 from numbers import Real
 
 from chaosnum.check import at_least, in_range, one_of
-from chaosnum.predict import ExplicitBound, LimitLaw, PowerLaw
-from chaosnum.rule import FALSE_ALARM, Evidence, given
+from chaosnum.predict import ExplicitBound, LimitCurve, LimitLaw, PowerLaw
+from chaosnum.rule import FALSE_ALARM, Evidence, given, named
 
-__all__ = ["Claim", "Control", "ExplicitBound", "LimitLaw", "PowerLaw", "Verdict", "claims", "find"]
+__all__ = ["Claim", "Control", "ExplicitBound", "LimitCurve", "LimitLaw", "PowerLaw", "Verdict", "claims", "find"]
 
 BUDGETS = ("quick", "standard", "full")
 ENTRY_POINTS = "chaosnum.claims"
@@ -200,7 +200,7 @@ class Claim:
         judgement = prediction.judge(evidence)
         return Verdict(
             claim=self.id, name=self.name, model=self.model, params=dict(params), scale=self.scale,
-            statistic=f"{prediction.statistic} of {statistic}",
+            statistic=named(prediction, statistic),
             control=None if control is None else control.name,
             **{f.name: getattr(judgement, f.name) for f in fields(judgement)},
         )  # fmt: skip

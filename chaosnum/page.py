@@ -143,7 +143,7 @@ def _figure(stem, png, group):
     picture = f'<img alt="{escape(stem)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
     rows = "".join(_row(words, verdict) for words, verdict in zip(shown, group))
     return f"""{head}{fixed}<figure>{picture}</figure>
-<div class="wide"><table><tr><th></th><th>claimed slope</th><th>measured, 95 % interval</th><th>explicit bound</th>
+<div class="wide"><table><tr><th></th><th>claimed</th><th>measured, 95 % interval</th><th>explicit bound</th>
 <th>sharp</th><th>verdict</th><th>reason</th></tr>{rows}</table></div>
 <details><summary>the points</summary><div class="wide">{_points(shown, group)}</div></details>"""
 
@@ -159,12 +159,12 @@ def _row(words, verdict):
 
 
 def _points(shown, group):
-    head = [symbol(group[0]["scale"]), "estimate", "95 % from", "to", "bound", "replicas"]
+    head = [symbol(group[0]["scale"]), "estimate", "95 % from", "to", "bound", "predicted", "replicas"]
     lines = []
     for words, verdict in zip(shown, group):
         control = f"control {verdict['control']}" if verdict["control"] else ""
         for p in verdict["points"]:
-            values = [p["scale"], p["estimate"], p["lo"], p["hi"], p["bound"], p["replicas"]]
+            values = [p["scale"], p["estimate"], p["lo"], p["hi"], p["bound"], p.get("predicted"), p["replicas"]]
             cells = "".join(f'<td class="n">{number(value, 4)}</td>' for value in values)
             lines.append(f"<tr><td>{escape(', '.join(filter(None, [words, control])))}</td>{cells}</tr>")
     return f"<table><tr><th></th>{''.join(f'<th>{h}</th>' for h in head)}</tr>{''.join(lines)}</table>"

@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from time import perf_counter
 
+from chaosnum.rule import named
 from chaosnum.sweep import Observer
 from chaosnum.words import outcome
 
@@ -33,7 +34,7 @@ class Recorder(Observer):
         self._missing, self._drawn = {}, {}  # of a figure: verdicts to come, and those that are there
         for case in cases:
             for statistic, prediction in case.claim.predictions(case.control).items():
-                figure = case.claim.id, case.claim.name, case.claim.model, f"{prediction.statistic} of {statistic}"
+                figure = case.claim.id, case.claim.name, case.claim.model, named(prediction, statistic)
                 place = (*figure, case.control and case.control.name, _key(case.params))
                 self._places[place] = case, len(self._places)
                 self._missing[figure] = self._missing.get(figure, 0) + 1

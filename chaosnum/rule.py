@@ -22,6 +22,8 @@ exponent and as much by its bound, so a whole run raises a false alarm with prob
 claim without a floor stays inconclusive, by a false flag, in about 1% of the runs however many
 replicas it gets.
 
+Predicted curves and bands have a rule of the same kind, in :mod:`chaosnum.judge_curve`, at the same level.
+
 What goes wrong: over a finite range a floor well below the margin, or a curve still on its way,
 looks like another power law. The verdict speaks of the range measured. See :mod:`chaosnum.rates`
 for the flags.
@@ -271,6 +273,12 @@ def point(scale, estimate, lo, hi, bound, replicas):
         "scale": scale, "estimate": estimate, "lo": lo, "hi": hi, "bound": bound,
         "replicas": int(replicas),
     }  # fmt: skip
+
+
+def named(prediction, statistic):
+    """``mean of error``, ``0.9 quantile of error``: a prediction's statistic of what a measure returns."""
+    what = prediction.statistic
+    return f"{what if isinstance(what, str) else f'{what:g} quantile'} of {statistic}"
 
 
 def given(function, params):

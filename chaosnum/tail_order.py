@@ -218,12 +218,15 @@ def pickands(x, k=None, *, centre=None):
         As for :func:`hill`.
     """
     s, k = _prepare(x, k, centre, spare=4)
-    top, middle, bottom = np.exp(s.log_top[[k - 1, 2 * k - 1, 4 * k - 1]] - s.log_top[k - 1])
+    top, middle, bottom = s.log_top[[k - 1, 2 * k - 1, 4 * k - 1]]
     if not top > middle > bottom:
         note = f"ties among order statistics {k}, {2 * k} and {4 * k}"
         return _estimate("pickands", s, k, 4 * k, 0.0, -math.inf, math.inf, note)
-    gamma = math.log((top - middle) / (middle - bottom)) / _LOG2
+    # The logarithm of (X_k - X_2k)/(X_2k - X_4k), which may span more than the range of double precision
+    upper, lower = top - middle, middle - bottom
+    gamma = float(upper + math.log(-math.expm1(-upper)) - math.log(-math.expm1(-lower))) / _LOG2
     g = gamma if abs(gamma) > 1e-6 else 1e-6
-    variance = g * g * (2 ** (2 * g + 1) + 1) / (2 * (2**g - 1) * _LOG2) ** 2
+    u = 2.0 ** -abs(g)
+    variance = g * g * (2 + u * u if g > 0 else 2 * u * u + 1) / (2 * (1 - u) * _LOG2) ** 2
     half = Z95 * math.sqrt(variance / k)
     return _estimate("pickands", s, k, 4 * k, gamma, gamma - half, gamma + half)

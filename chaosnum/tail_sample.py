@@ -192,6 +192,12 @@ def _centre(ordered):
     return end if abs(end) > _FAR * abs(middle - end) else 0.0
 
 
+def tail_constant_at(share, r, alpha):
+    """share r^alpha, the C of a power tail whose probability is `share` at r -> float; infinite beyond 1e304."""
+    log_constant = math.log(share) + alpha * math.log(r)
+    return math.exp(log_constant) if log_constant < 700 else math.inf
+
+
 def index_interval(low, high):
     """Interval of alpha = 1/gamma from one of gamma -> (float, float)."""
     return (1 / high if high > 0 else math.inf), (1 / low if low > 0 else math.inf)

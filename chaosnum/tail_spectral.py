@@ -85,8 +85,11 @@ def ecf(x):
     middle = np.median(s.x, axis=1)  # phases stay small from here, whatever centre the order statistics use
     for _ in range(_TRIES):
         t = _frequencies(s.n, alpha) / scale
-        phi, spread = _empirical(s, middle, t)
+        with np.errstate(over="ignore", invalid="ignore"):
+            phi, spread = _empirical(s, middle, t)
         size = np.abs(phi)
+        if not (np.all(np.isfinite(size)) and 1e-300 < fitted_scale(scale) < 1e300):
+            raise ValueError(_NOT_STABLE)
         if np.any(size >= 1) or np.any(size * math.sqrt(s.n) < 2):  # the quantiles misled us
             scale *= 0.5 if np.any(size >= 1) else 2.0
             continue

@@ -8,7 +8,7 @@ and W_inf is the largest |F^-1 - G^-1|. Every function returns the distance, nev
 
 Between samples the quantile functions F^-1 are step functions. Equal sizes: two sorts, which are NumPy's and take
 nearly all of the time, and one pass. Unequal sizes or weights: one walk along both (``transport.py``), exact, in
-O(n log n). To a law, the tails beyond the extreme points included: ``wasserstein_law.py``. In R^d:
+O(n log n). W_1 of large samples needs no sort, only counts (``buckets.py``): O(n), and no less exact. To a law, the tails beyond the extreme points included: ``wasserstein_law.py``. In R^d:
 ``wasserstein_space.py``, where a column is a point.
 
 What goes wrong: with tail index alpha the distance of the laws is infinite for p >= alpha; that of samples, which is
@@ -19,6 +19,9 @@ References: C. Villani, Topics in Optimal Transportation, AMS 2003, Theorem 2.18
 M. Ledoux, Memoirs AMS 1259 (2019), sections 2 and 3.
 """
 
+import numpy as np
+
+from chaosnum.buckets import FEWEST, w1_by_buckets
 from chaosnum.threads import count, over_blocks
 from chaosnum.transport import between, order, ordered, sample, warn_if_infinite, weighted
 from chaosnum.wasserstein_law import w1_to_cdf, wp_to_ppf
@@ -94,7 +97,8 @@ def wp(x, y, p, *, x_weights=None, y_weights=None, alpha=None, threads=1):
 
     Notes
     -----
-    O(n log n). A million points against a million take as long as two calls of ``numpy.sort``.
+    O(n log n), and as long as two calls of ``numpy.sort``; for p = 1, without weights, a third of that from 10^5
+    points or so, unless the samples nearly coincide or most of their points are ties.
     """
     return _distance(x, y, order(p), x_weights, y_weights, alpha, threads)
 
@@ -104,6 +108,11 @@ def _distance(x, y, p, x_weights, y_weights, alpha, threads):
     warn_if_infinite(p, alpha, stacklevel=4)
     given = ("x", sample("x", x), x_weights), ("y", sample("y", y), y_weights)
     parts = [None, None]
+    plain = p == 1.0 and x_weights is None and y_weights is None
+    if plain and all(z.size >= FEWEST and z.dtype == np.float64 for _, z, _ in given):
+        distance = w1_by_buckets(given[0][1], given[1][1], threads)
+        if distance is not None:
+            return distance
 
     def sort(start, stop):
         for k in range(start, stop):

@@ -26,6 +26,7 @@ import warnings
 import numpy as np
 
 from chaosnum import check, stable
+from chaosnum.buckets import FEWEST, w1_by_buckets
 from chaosnum.jit import fma, kernel
 from chaosnum.threads import count, over_blocks
 from chaosnum.transport import between, masses, order, ordered, sample, warn_if_infinite, weighted
@@ -91,7 +92,7 @@ def sliced(X, Y, p=1, *, n_projections=100, seed=0, alpha=None, error=False, thr
 
     Notes
     -----
-    O(n_projections n (d + log n)); memory for 2^19 projected coordinates of each sample, or one projection.
+    O(n_projections n (d + log n)), for p = 1 and many points O(n_projections n d); memory for 2^19 projected coordinates of each sample, or one projection.
     """
     p, threads = order(p, finite=True), count(threads)
     warn_if_infinite(p, alpha)
@@ -107,8 +108,7 @@ def sliced(X, Y, p=1, *, n_projections=100, seed=0, alpha=None, error=False, thr
             rows = tuple(np.empty((len(directions[part]), Z.shape[1])) for Z in (X, Y))
             for Z, out in zip((X, Y), rows):
                 _project(directions[part], Z, out)
-                out.sort(axis=1)
-            found[part] = [between(a, b, None, None, p) for a, b in zip(*rows)]
+            found[part] = [_on_a_line(a, b, p) for a, b in zip(*rows)]
 
     over_blocks(project, blocks, threads, least=1)
     largest = found.max()
@@ -121,6 +121,16 @@ def sliced(X, Y, p=1, *, n_projections=100, seed=0, alpha=None, error=False, thr
         return distance
     spread = powers.std(ddof=1) / math.sqrt(powers.size) if powers.size > 1 else math.nan
     return distance, float(distance * spread / (p * mean))
+
+
+def _on_a_line(a, b, p):
+    """W_p between projections, which may be sorted in place."""
+    distance = w1_by_buckets(a, b) if p == 1.0 and min(a.size, b.size) >= FEWEST else None
+    if distance is not None:
+        return distance
+    a.sort()
+    b.sort()
+    return between(a, b, None, None, p)
 
 
 def _points(X, Y):

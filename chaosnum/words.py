@@ -79,7 +79,10 @@ def fold(rows):
 
 def interval(ci):
     """``[-0.52, -0.49]``."""
-    return "" if not ci or ci[0] is None else f"[{ci[0]:.3f}, {ci[1]:.3f}]"
+    if not ci or all(end is None for end in ci):
+        return ""
+    low, high = ("–" if end is None or not math.isfinite(end) else f"{end:.3f}" for end in ci)
+    return f"[{low}, {high}]"
 
 
 def claimed_words(verdict):
@@ -101,12 +104,15 @@ def towards_large(claimed):
 
 
 def measured_words(verdict):
-    """``-0.503 [-0.520, -0.490]``; for a law the scale of the sample relative to the law's."""
+    """``-0.503 [-0.520, -0.490]``; for a law or a curve the ratio of what was measured to it."""
     measured = verdict["measured"] or {}
     if measured.get("exponent") is not None:
         return f"{measured['exponent']:.3f} {interval(measured.get('ci'))}".strip()
     if measured.get("ratio") is not None:
         return f"ratio {measured['ratio']:.3f} {interval(measured.get('ratio_ci'))}".strip()
+    if measured.get("estimate") is not None:
+        ends = measured.get("estimate_ci") or (None, None)
+        return f"{number(measured['estimate'])} [{number(ends[0])}, {number(ends[1])}]"
     return "–"
 
 

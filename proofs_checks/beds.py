@@ -20,9 +20,9 @@ def kuramoto(K):
 
 
 @lru_cache(maxsize=8)
-def network(data, unit, loss):
-    """Bed N on a named data set or a file."""
-    X, y = cn.data.digits(POINTS) if data == "digits" else cn.data.load(data)
+def network(data, unit, loss, points=POINTS):
+    """Bed N on a named data set (so many points of it) or a file."""
+    X, y = cn.data.digits(points) if data == "digits" else cn.data.load(data)
     return cn.network.Network(X, y, unit=unit, loss=loss)
 
 

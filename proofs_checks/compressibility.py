@@ -202,7 +202,7 @@ CONDITION = cn.Claim(
     predicts=_predicts(CONDITION_SYSTEMS, WIDER),
     scales={"quick": [100], "standard": [100, 200], "full": [100, 200, 400]},
     replicas={"quick": 10, "standard": 20, "full": 40},
-    params={"alpha": TAILS, "kappa": 0.1, "steps": STEPS, "sigma": 1.0, "K": 1.0, "T": 1.0},
+    params={"alpha": (1.2, 1.5), "kappa": 0.1, "steps": STEPS, "sigma": 1.0, "K": 1.0, "T": 1.0},
     domain={"alpha": TAIL_RANGE, "kappa": (0.0, 1.0), "steps": STEPS, "sigma": POSITIVE, "K": POSITIVE, "T": POSITIVE},
     ready=_ready,
     controls=(
@@ -215,7 +215,7 @@ CONDITION = cn.Claim(
 # --- bed N ---------------------------------------------------------------------------------------------------------
 
 POINTS = 10  # images
-WIDEST = (0.04, 0.08, 0.04)  # one system a replica, and M and m with an error of their own
+WIDEST = (0.04, 0.08, 0.06)  # M and m have an error of their own, and 400 columns of many components are few
 REFERENCE, REFERENCE_SEED = 20_000, 2**40
 
 
@@ -261,7 +261,7 @@ NETWORK_CLAIM = cn.Claim(
     measure=network_shares,
     predicts=_predicts(1, WIDEST),
     scales={"quick": [400], "standard": [400, 1600], "full": [400, 1600, 6400]},
-    replicas={"quick": 400, "standard": 1200, "full": 3000},
+    replicas={"quick": 600, "standard": 1500, "full": 3000},
     params={
         "alpha": TAILS, "noise": KINDS, "kappa": 0.1, "sigma": 1.0, "T": 1.0, "eta": 0.5, **NETWORK,
     },

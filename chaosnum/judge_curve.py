@@ -1,0 +1,152 @@
+"""Points against a predicted curve or band: the verdict of :class:`chaosnum.predict.LimitCurve`.
+
+Definition. The claim: at every judged scale s the statistic lies in the band [low(s), high(s)]. The
+band is a rigorous one where it is given, else curve(s) widened by the tolerance. Every point has
+two intervals (:mod:`chaosnum.intervals`): one at 95%, and one at the family-wise level shared over
+the J judged points, 1 - (1 - family) / J.
+
+* ``violated``: at some judged point the family-wise interval lies wholly outside the band;
+* ``holds``: at every judged point the 95% interval lies inside the band;
+* ``inconclusive`` otherwise, and where the replicas behind a mean have infinite variance.
+
+False alarms. If the statistic lies in the band at every scale, the family-wise interval of point j
+can lie above the band only if its lower end is above the statistic, and below likewise: probability
+at most (1 - family) / J, so at most 1 - family in all, and half of it where the truth is at one
+edge of the band. This is exact for medians, quantiles and frequencies, for means as good as
+Student's interval is.
+
+What goes wrong: a band wider than what one would call a violation; and a curve judged at scales
+where its second-order terms are larger than the tolerance.
+"""
+
+import math
+
+from chaosnum.rule import LEVEL, Judgement, given, more_replicas, point, value
+
+
+def judge_curve(prediction, evidence):
+    """Judge a prediction with curve, lower, upper, margin, absolute, statistic, trials and last.
+
+    Parameters
+    ----------
+    prediction : LimitCurve
+    evidence : Evidence
+
+    Returns
+    -------
+    Judgement
+        Its points also have "predicted" (None without a curve), "lower" and "upper", the band. Its measured "at",
+        "estimate", "estimate_ci", and "ratio" and "ratio_ci" relative to the curve, are those of the judged point
+        that is closest to the band's edge, or farthest outside.
+    """
+    import numpy as np
+
+    from chaosnum.intervals import interval
+    from chaosnum.rates import _infinite_variance, _normality
+
+    params, statistic = evidence.params, prediction.statistic
+    order = np.argsort(evidence.scales)
+    scales = [evidence.scales[j] for j in order]
+    samples = [np.asarray(evidence.samples[j], dtype=np.float64) for j in order]
+    predicted, bands = _bands(prediction, scales, params)
+    count = len(scales) if prediction.last is None else min(prediction.last, len(scales))
+    judged = range(len(scales) - count, len(scales)) if evidence.asymptotic != "small" else range(count)
+    shared = 1 - (1 - evidence.family) / count
+    options = {"trials": int(value(prediction.trials, params))}
+    if statistic == "mean":
+        options["normality"] = _normality(samples)
+    rows = [interval(x, statistic, LEVEL, **options) for x in samples]
+    wide = [interval(x, statistic, shared, **options)[1:] for x in samples]
+
+    heavy = statistic == "mean" and _infinite_variance(samples, [row[0] for row in rows])
+    found = [(_excess(rows[j], bands[j]), j) for j in judged]
+    worst = max(found)[1]
+    at = f"at {evidence.scale} = {scales[worst]:g}"
+    words = f"{_number(rows[worst])} against {_band_words(predicted[worst], bands[worst])}"
+    if heavy:
+        verdict = "inconclusive"
+        reason = "replicas of infinite variance: their mean has no valid interval, judge the median"
+    elif outside := [j for _, j in sorted(found, reverse=True) if _outside(wide[j], bands[j])]:
+        j = outside[0]
+        verdict = "violated"
+        reason = f"at {evidence.scale} = {scales[j]:g} {_number(rows[j])}, family-wise {_ends(wide[j])}, "
+        reason += f"against {_band_words(predicted[j], bands[j])}"
+    elif all(bands[j][0] <= rows[j][1] and rows[j][2] <= bands[j][1] for j in judged):
+        verdict, reason = "holds", f"closest to the edge {at}: {words}"
+    else:
+        remedy = _remedy(rows[worst], bands[worst], statistic, len(samples[worst]))
+        verdict, reason = "inconclusive", f"{at} {words}: {remedy}"
+
+    estimate, *ends = rows[worst]
+    measured = {"exponent": None, "ci": None, "local": [], "at": scales[worst], "estimate": estimate}
+    measured |= {"estimate_ci": ends}
+    if c := predicted[worst]:
+        measured |= {"ratio": estimate / c, "ratio_ci": sorted(end / c for end in ends)}
+    points = [
+        point(s, *row, None, len(x)) | {"predicted": c, "lower": low, "upper": high}
+        for s, row, x, c, (low, high) in zip(scales, rows, samples, predicted, bands)
+    ]
+    return Judgement(verdict, None, reason, prediction.claimed(params), measured, None, points, rows)
+
+
+def _bands(prediction, scales, params):
+    """The curve's values (or None) and the band at each scale."""
+    margin = value(prediction.margin, params)
+    curve, lower, upper = (
+        None if f is None else given(f if callable(f) else lambda scale, f=f: f, params)
+        for f in (prediction.curve, prediction.lower, prediction.upper)
+    )
+    predicted, bands = [], []
+    for s in scales:
+        c = None if curve is None else float(curve(s))
+        room = 0.0 if c is None else margin * (1.0 if prediction.absolute else abs(c))
+        low = float(lower(s)) if lower else -math.inf if c is None else c - room
+        high = float(upper(s)) if upper else math.inf if c is None else c + room
+        if not low <= high or (c is not None and not math.isfinite(c)):
+            raise ValueError(f"the band at scale {s:g} must be an interval around a number, got [{low:g}, {high:g}]")
+        predicted.append(c)
+        bands.append((low, high))
+    return predicted, bands
+
+
+def _excess(row, band):
+    """How far the interval reaches out of the band, in units of the band's or interval's size."""
+    _, lo, hi = row
+    reach = max(band[0] - lo, hi - band[1])
+    size = band[1] - band[0] if math.isfinite(band[1] - band[0]) else abs(band[0] if math.isinf(band[1]) else band[1])
+    return reach / (size or 1.0)
+
+
+def _outside(ends, band):
+    return ends[0] > band[1] or ends[1] < band[0]
+
+
+def _remedy(row, band, statistic, replicas):
+    """What would settle it."""
+    from chaosnum.intervals import least_replicas
+
+    estimate, lo, hi = row
+    if not (math.isfinite(lo) and math.isfinite(hi)):
+        if statistic == "mean":
+            return "no replica differs from 0"
+        return f"{replicas} replicas are too few for an interval, {least_replicas(statistic, LEVEL)} at least"
+    spare = min(estimate - band[0], band[1] - estimate)
+    return more_replicas(max(estimate - lo, hi - estimate), spare)
+
+
+def _number(row):
+    return f"{row[0]:.3g} {_ends(row[1:])}"
+
+
+def _ends(ends):
+    return f"[{ends[0]:.3g}, {ends[1]:.3g}]"
+
+
+def _band_words(predicted, band):
+    if math.isinf(band[0]):
+        words = f"at most {band[1]:.3g}"
+    elif math.isinf(band[1]):
+        words = f"at least {band[0]:.3g}"
+    else:
+        words = _ends(band)
+    return words if predicted is None else f"{predicted:.3g} in {words}" if words[0] == "[" else words
