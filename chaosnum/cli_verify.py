@@ -27,7 +27,7 @@ def register(commands):
     add = command.add_argument
     add("ids", nargs="*", metavar="ID", help="claims by id or name, as `chaosnum list` shows them (default: all)")
     add("--budget", default="quick", metavar="|".join(BUDGETS), help="replicas and scales (default: quick)")
-    add("--model", metavar="NAME", help="only claims on this model: kuramoto, linear, network")
+    add("--model", metavar="NAME", help="only claims on this model, e.g. kuramoto, linear, network, iid")
     add("--alpha", type=_number, nargs="+", metavar="A", help="tail indices in (0, 2], or the claim's own range")
     add("--sigma", type=_number, metavar="S", help="noise scale, above 0")
     add("--time", type=_number, metavar="T", help="time horizon T, above 0")
@@ -63,6 +63,7 @@ def _verify(options, argv):
     _check_used(chosen, {**params, **scales})
     params |= {name: values for name, values in scales.items() if any(name in c.params for c in chosen)}
     params = {name: value for name, value in params.items() if any(name in c.params for c in chosen)}
+    chosen = _of_their_domain(chosen, params.pop("alpha", ()))
     cases = sweep.plan(chosen, options.budget, control=options.control, params=params)
 
     data = _read_data(params)
@@ -166,6 +167,30 @@ def _rescaled(c, scales):
         return c
     controls = tuple(replace(control, scales=None) for control in c.controls)
     return replace(c, scales=tuple(scales[c.scale]), controls=controls)
+
+
+def _of_their_domain(chosen, alphas):
+    """The claims, each at those of the tail indices that it is about; the rest is named on stderr.
+
+    An index that no claim is about is an error.
+    """
+    concerned = [c for c in chosen if "alpha" in c.params] if alphas else []
+    mine, refused = {c: [] for c in concerned}, []
+    for alpha in alphas:
+        errors = {}
+        for c in concerned:
+            try:
+                c.cases({"alpha": alpha})
+                mine[c].append(alpha)
+            except ValueError as error:
+                errors[c] = error
+        if len(errors) == len(concerned) > 0:
+            raise next(iter(errors.values()))
+        refused += [f"left out: {c.id} {c.name}, {c.model}: {error}" for c, error in errors.items()]
+    for line in refused:
+        print(line, file=sys.stderr)
+    rest = [c for c in chosen if mine.get(c, True)]
+    return [replace(c, params={**c.params, "alpha": tuple(mine[c])}) if c in mine else c for c in rest]
 
 
 def _check_used(chosen, given):

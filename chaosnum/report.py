@@ -248,11 +248,15 @@ def _curve(ax, verdict):
         alone = {"marker": "_", "ms": 22, "mew": 3.2} if len(pairs) == 1 else {}
         ax.plot(*zip(*pairs), color=_CLAIMED, lw=3.2, zorder=1.5, **alone)
     x, low, high = ([p.get(key) for p in points] for key in ("scale", "lower", "upper"))
+    if len(points) == 1:  # a band needs some width to be seen
+        x, low, high = [x[0] / 1.12, x[0] * 1.12], low * 2, high * 2
     for end in (low, high):
         if pairs := [(s, e) for s, e in zip(x, end) if _positive(e)]:
             ax.plot(*zip(*pairs), color=_BAND, lw=1, zorder=1.2)
+    seen = [e for p in points for e in (p["estimate"], p.get("lower"), p.get("upper")) if _positive(e)] or [1.0]
+    open_low, open_high = min(seen) / 1e3, max(seen) * 1e3  # out of the frame
     ax.fill_between(
-        x, [e if _positive(e) else 1e-300 for e in low], [e if _positive(e) else 1e300 for e in high],
+        x, [e if _positive(e) else open_low for e in low], [e if _positive(e) else open_high for e in high],
         color=_BAND, alpha=0.35, lw=0, zorder=1,
     )  # fmt: skip
 
@@ -269,7 +273,7 @@ def _positive(value):
 
 
 def _frame(axes, verdicts):
-    """Logarithmic axes, ticks at the scales themselves, and a frame set by estimates rather than whiskers."""
+    """Logarithmic axes but for a level, ticks at the scales themselves, and a frame set by estimates, not whiskers."""
     scales = sorted({p["scale"] for v in verdicts for p in v["points"] if _positive(p["scale"])})
     values = [p["estimate"] for v in verdicts for p in v["points"] if _positive(p["estimate"])]
     for line in (line for ax in axes for line in ax.lines):
@@ -286,6 +290,15 @@ def _frame(axes, verdicts):
         ax.set_xlim(scales[0] / 1.25, scales[-1] * 1.25)
     values = [v for v in values if v > 1e-290] or [1.0]  # without any point an empty frame
     span = math.log10(max(values) / min(values))
+    if span < 0.4 and all(v["claimed"]["kind"] == "curve" for v in verdicts):  # nothing falls: a level
+        ends = [p[end] for v in verdicts for p in v["points"] for end in ("lo", "hi") if _positive(p[end])]
+        low, high = min(values + ends), max(values + ends)
+        for other in axes:
+            other.set_yscale("linear")
+            other.minorticks_off()
+        ax.yaxis.set_major_locator(ticker.MaxNLocator(5))
+        ax.set_ylim(low - 0.2 * (high - low), high + 0.2 * (high - low))
+        return
     if span < 1.6:
         ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if span > 0.5 else (1, 1.5, 2, 3, 5, 7)))
         ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:.3g}"))

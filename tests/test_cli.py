@@ -22,7 +22,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = [{root!r}, {here!r}]
 import toy_claims
-from chaosnum import claim, cli, cli_verify
+from chaosnum import claim, cli
 claim.claims = toy_claims.slow_ones
 sys.exit(cli.main(sys.argv[1:]))
 """
@@ -188,6 +188,16 @@ WRONG = {
     "an option without a claim": (["verify", "T2", "--sigma", "1"], "sigma has no part in the chosen claims (T2)"),
     "no run": (["report", "/no/such/run"], "RUN must be the folder of a run"),
 }
+
+
+def test_claims_take_the_indices_they_are_about():
+    from chaosnum.claim import find
+
+    chosen = cli_verify._of_their_domain(find(["C1", "C2"], models=["kuramoto"]), [1.5, 2.0])
+    assert {c.id: c.params["alpha"] for c in chosen} == {"C1": (1.5,), "C2": (1.5, 2.0)}
+    assert [c.id for c in cli_verify._of_their_domain(find(["C1", "C2"], models=["kuramoto"]), [2.0])] == ["C2"]
+    with pytest.raises(ValueError, match="alpha must lie in"):
+        cli_verify._of_their_domain(find(["C1"]), [1.5, 2.0])
 
 
 @pytest.mark.parametrize(("argv", "words"), WRONG.values(), ids=WRONG)
