@@ -92,7 +92,7 @@ class ExplicitBound:
     def claimed(self, params):
         exponent = None if self.exponent is None else value(self.exponent, params)
         claimed = {"kind": "bound", "exponent": exponent, "sense": "upper"}
-        return claimed if self.exponent is not None else {**claimed, "words": "<= explicit bound"}
+        return claimed if self.exponent is not None else {**claimed, "words": "≤ explicit bound"}
 
     def judge(self, evidence):
         """Evidence -> Judgement."""
@@ -253,7 +253,7 @@ class LimitCurve:
     def claimed(self, params):
         lower, upper = (self.curve if f is None else f for f in (self.lower, self.upper))
         if lower is None or upper is None:
-            sense, words = ("upper", f"<= {self.words}") if lower is None else ("lower", f">= {self.words}")
+            sense, words = ("upper", f"≤ {self.words}") if lower is None else ("lower", f"≥ {self.words}")
         elif self.lower is None or self.upper is None:
             margin = value(self.margin, params)
             room = f"{margin:.3g}" if self.absolute else f"{100 * margin:.3g} %"

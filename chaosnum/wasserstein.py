@@ -8,8 +8,9 @@ and W_inf is the largest |F^-1 - G^-1|. Every function returns the distance, nev
 
 Between samples the quantile functions F^-1 are step functions. Equal sizes: two sorts, which are NumPy's and take
 nearly all of the time, and one pass. Unequal sizes or weights: one walk along both (``transport.py``), exact, in
-O(n log n). W_1 of large samples needs no sort, only counts (``buckets.py``): O(n), and no less exact. To a law, the tails beyond the extreme points included: ``wasserstein_law.py``. In R^d:
-``wasserstein_space.py``, where a column is a point.
+O(n log n). W_1 of large samples needs no sort, only counts (``buckets.py``): O(n), and no less exact. To a law, the
+tails beyond the extreme points included: ``wasserstein_law.py``. In R^d: ``wasserstein_space.py``, where a column is a
+point.
 
 What goes wrong: with tail index alpha the distance of the laws is infinite for p >= alpha; that of samples, which is
 always finite, then grows with their size for ever. Say `alpha=` to be warned. And even for p = 1 < alpha < 2 the

@@ -92,7 +92,8 @@ def sliced(X, Y, p=1, *, n_projections=100, seed=0, alpha=None, error=False, thr
 
     Notes
     -----
-    O(n_projections n (d + log n)), for p = 1 and many points O(n_projections n d); memory for 2^19 projected coordinates of each sample, or one projection.
+    O(n_projections n (d + log n)), and without the logarithm for p = 1 and large samples; memory for 2^19 projected
+    coordinates of each sample, or one projection.
     """
     p, threads = order(p, finite=True), count(threads)
     warn_if_infinite(p, alpha)

@@ -309,7 +309,7 @@ def test_table_figure_and_page_show_it(tmp_path, capsys):
     shown.append(control.as_dict())
     table.print_verdicts(shown)
     printed = capsys.readouterr().out
-    for expected in ("curve ± 10 %", "in band", "<= curve", "ratio", "caught"):
+    for expected in ("curve ± 10 %", "in band", "≤ curve", "ratio", "caught"):
         assert expected in printed, expected
     assert words.measured_words(shown[1]).startswith("ratio") is False
     figures = report.write_figures(tmp_path, shown, suffixes=(".png",))
