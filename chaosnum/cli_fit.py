@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 
 import chaosnum
 from chaosnum.arguments import number
-from chaosnum.check import in_range, positive
+from chaosnum.check import in_range
 
 _TEXT = """Tail index and l_p compressibility of the weights in a file: estimates of
 alpha with intervals, and the error of keeping only the largest columns,
@@ -49,7 +49,7 @@ def register(commands):
     command.hint = _HINT
     add = command.add_argument
     add("source", metavar="FILE|FOLDER", help=".npy, .npz, .csv or .safetensors, or a folder of them")
-    add("--p", type=number, nargs="+", metavar="P", help="orders of the norm, above 0 (default: 1 2)")
+    add("--p", type=number, nargs="+", metavar="P", help="orders of the norm, in (0, 100] (default: 1 2)")
     add("--kappa", type=number, nargs="+", metavar="K", help="shares kept, in (0, 1) (default: 0.05 0.1 0.2 0.5)")
     add("--layer", nargs="+", default=[], metavar="NAME", help="only these layers; * and ? as in a shell")
     units = command.add_mutually_exclusive_group()
@@ -62,7 +62,7 @@ def register(commands):
 
 
 def _fit(options, argv):
-    ps = [positive("p", p) for p in options.p or (1, 2)]
+    ps = [in_range("p", p, 0.0, 100.0) for p in options.p or (1, 2)]
     kappas = [in_range("kappa", k, 0.0, 1.0, open_high=True) for k in options.kappa or (0.05, 0.1, 0.2, 0.5)]
     begun = time.perf_counter()
     from chaosnum import weights

@@ -40,6 +40,7 @@ __all__ = ["ColumnLaw", "SampleLaw", "column_law"]
 
 KINDS = ("I", "II", "III", "III-paper")
 LOW_ALPHA = 0.1
+MOST_DIM = 10**6  # some 10 s; the work grows like its square root, and so does the transforms' memory
 PANEL = 12  # points
 
 
@@ -172,7 +173,7 @@ def column_law(alpha, *, noise="II", dim=1, sigma=1.0, time=1.0, init_scale=0.0,
         Tail index, in [0.1, 2]; below 2 at most 1.99998.
     noise : {"I", "II", "III", "III-paper"}
     dim : int
-        Components of a column, d.
+        Components of a column, d, at most 10^6.
     sigma, time : float
         Noise scale and time, > 0.
     init_scale : float
@@ -192,7 +193,7 @@ def column_law(alpha, *, noise="II", dim=1, sigma=1.0, time=1.0, init_scale=0.0,
     alpha = check.in_range("alpha", alpha, LOW_ALPHA, 2.0, open_low=False)
     if 2.0 * positive_law.HIGHEST < alpha < 2.0:
         raise ValueError(f"alpha must be 2 or at most {2.0 * positive_law.HIGHEST}, got {alpha!r}")
-    noise, dim = check.one_of("noise", noise, KINDS), check.at_least("dim", dim, 1)
+    noise, dim = check.one_of("noise", noise, KINDS), check.whole("dim", dim, 1, MOST_DIM)
     sigma, time = check.positive("sigma", sigma), check.positive("time", time)
     start, decay = check.nonnegative("init_scale", init_scale), check.nonnegative("decay", decay)
     age = -np.expm1(-alpha * decay * time) / (alpha * decay) if decay > 0.0 else time

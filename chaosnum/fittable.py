@@ -36,10 +36,10 @@ def print_layers(layers, *, stream=None):
         for errors in layer["errors"]:
             say(f"relative l_{number(errors['p'])} error of the largest κn {layer['units']}", "dim")
             console.print(Text(_row("  κ", [number(k) for k in errors["kappa"]])))
-            console.print(Text(_row("  measured", [f"{v:.3f}" for v in errors["measured"]]), style="bold"))
-            console.print(Text(_row(f"  {predicted_words(layer)}", [f"{v:.3f}" for v in errors["predicted"]])))
+            console.print(Text(_row("  measured", [_error(v, 3) for v in errors["measured"]]), style="bold"))
+            console.print(Text(_row(f"  {predicted_words(layer)}", [_error(v, 3) for v in errors["predicted"]])))
             if errors["low"] is not None:
-                pairs = [f"{a:.2f}-{b:.2f}" for a, b in zip(errors["low"], errors["high"])]
+                pairs = [f"{_error(a, 2)}-{_error(b, 2)}" for a, b in zip(errors["low"], errors["high"])]
                 console.print(Text(_row("  90 % of such samples", pairs)))
             say(f"the error {errors['growing']}")
 
@@ -67,6 +67,11 @@ def _number(value):
     if value is None:
         return "    ∞"
     return (f"{value:.3f}"[:5] if value < 100 else number(value)).rjust(5)
+
+
+def _error(value, digits):
+    """An error; one that these digits would round to nothing by its leading digit."""
+    return f"{value:.{digits}f}" if value == 0 or value >= 0.5 * 10**-digits else f"{value:.0e}"
 
 
 def _how(e):

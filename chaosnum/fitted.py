@@ -42,6 +42,7 @@ KAPPAS = (0.05, 0.1, 0.2, 0.5)
 PS = (1.0, 2.0)
 DRAWS = 2000  # of LePage's series: a quantile's standard error is below a tenth of the 90 % range
 LEVELS = (0.05, 0.5, 0.95)
+HIGHEST_P = 100.0  # beyond it the powers of a predicted error underflow
 POINTS = 200  # of a curve that is drawn
 
 
@@ -121,7 +122,7 @@ def study(layer, *, ps=PS, kappas=KAPPAS):
     ----------
     layer : chaosnum.weights.Layer
     ps : sequence of float
-        Orders of the norm, above 0.
+        Orders of the norm, above 0 and at most 100.
     kappas : sequence of float
         Shares of units kept, in (0, 1), at which the table compares.
 
@@ -138,7 +139,7 @@ def study(layer, *, ps=PS, kappas=KAPPAS):
     """
     from chaosnum import compress, tails
 
-    ps = [check.positive("p", p) for p in ps]
+    ps = [check.in_range("p", p, 0.0, HIGHEST_P) for p in ps]
     kappas = sorted(check.in_range("kappa", kappa, 0.0, 1.0, open_high=True) for kappa in kappas)
     y = layer.norms()
     fit = tails.fit(layer.x)
@@ -174,7 +175,9 @@ def _compare(compress, layer, y, law, kappas, p):
 
 def growing_words(alpha, p, ci=None):
     """What the theorems say of the error as n grows -> words."""
-    if alpha is None or alpha > p:
+    if alpha is None:
+        words = "tends to a positive limit as n grows: not compressible, unless there is a power tail after all"
+    elif alpha > p:
         words = "tends to a positive limit as n grows: not compressible"
     elif alpha == p:
         words = "tends to 0 as n grows, with a power of log n only"

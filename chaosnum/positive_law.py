@@ -218,16 +218,8 @@ def _log_v(t, a):
 
 def _invert(q, a):
     """The quantiles of 0 < q < 1: Newton's method for log(F / (1 - F)) as a function of log x."""
-    low = np.log(a) - (1.0 - a) / a * (np.log(760.0) - np.log1p(-a))  # there g_0 = 760
-    high = min(37.0 - gammaln(1.0 - a), 709.0 * a) / a  # there sf = 1e-16
-    u = np.linspace(0.0, 1.0, 2000)
-    centre = np.log(a) + (1.0 - a) / a * np.log1p(-a)  # g_0 = 1
-    grid = np.unique(np.concatenate([centre + (low - centre) * u, centre + (high - centre) * u**3]))
+    grid, odds = _odds(a)
     goal = np.log(q) - np.log1p(-q)
-    with np.errstate(divide="ignore"):
-        odds = np.log(cdf(np.exp(grid), a)) - np.log(sf(np.exp(grid), a))
-    good = np.isfinite(odds)
-    grid, odds = grid[good], np.maximum.accumulate(odds[good])
     v = np.interp(goal, odds, grid)
     for _ in range(4):
         x = np.exp(v)
@@ -236,3 +228,17 @@ def _invert(q, a):
             move = (np.log(below) - np.log(above) - goal) * below * above / (x * pdf(x, a))
         v = np.clip(v - np.where(np.isfinite(move), move, 0.0), grid[0], grid[-1])
     return np.exp(v)
+
+
+@lru_cache(maxsize=16)
+def _odds(a):
+    """log x, increasing, and log(F / (1 - F)) there: where Newton's method starts."""
+    low = np.log(a) - (1.0 - a) / a * (np.log(760.0) - np.log1p(-a))  # there g_0 = 760
+    high = min(37.0 - gammaln(1.0 - a), 709.0 * a) / a  # there sf = 1e-16
+    u = np.linspace(0.0, 1.0, 2000)
+    centre = np.log(a) + (1.0 - a) / a * np.log1p(-a)  # g_0 = 1
+    grid = np.unique(np.concatenate([centre + (low - centre) * u, centre + (high - centre) * u**3]))
+    with np.errstate(divide="ignore"):
+        odds = np.log(cdf(np.exp(grid), a)) - np.log(sf(np.exp(grid), a))
+    good = np.isfinite(odds)
+    return grid[good], np.maximum.accumulate(odds[good])

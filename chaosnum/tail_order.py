@@ -47,7 +47,7 @@ import math
 import numpy as np
 
 from chaosnum import check
-from chaosnum.tail_sample import Z95, Estimate, index_interval, sample
+from chaosnum.tail_sample import Z95, Estimate, index_interval, sample, tail_constant_at
 
 CRITICAL = 1.25  # Guillou and Hall's
 FEWEST = 20
@@ -101,8 +101,7 @@ def _estimate(name, s, k, at, gamma, low, high, note=""):
     alpha = 1 / gamma if gamma > 0 else math.inf
     constant = None
     if math.isfinite(alpha):
-        log_constant = math.log(s.kept * at / s.n) + alpha * s.log_top[at]
-        constant = math.exp(log_constant) if log_constant < 700 else math.inf
+        constant = tail_constant_at(s.kept * at / s.n, float(s.radius[at]), alpha)
     ci = index_interval(low, high)
     return Estimate(name, alpha, ci, k=k, constant=constant, centre=s.where, note=_join(s.note, note))
 

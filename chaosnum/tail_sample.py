@@ -50,7 +50,7 @@ class Estimate:
     scale : float, optional
         Scale of the stable law, where one was fitted.
     constant : float, optional
-        C in P(\\|X - centre\\| > r) ~ C r^-alpha, both tails together, pruned zeros counted.
+        C in P(\\|X - centre\\| > r) ~ C r^-alpha, both tails together, pruned zeros counted; infinite beyond 1e304.
     centre : float or ndarray of float64, shape (p,)
     skew : (float, float), optional
         Skewness beta of the stable law in [-1, 1], and its standard error.
@@ -194,6 +194,8 @@ def _centre(ordered):
 
 def tail_constant_at(share, r, alpha):
     """share r^alpha, the C of a power tail whose probability is `share` at r -> float; infinite beyond 1e304."""
+    if share == 0.0:  # alpha = 2
+        return 0.0
     log_constant = math.log(share) + alpha * math.log(r)
     return math.exp(log_constant) if log_constant < 700 else math.inf
 

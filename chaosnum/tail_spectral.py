@@ -43,7 +43,7 @@ import numpy as np
 from scipy import optimize, special
 
 from chaosnum.tail_quantiles import quantiles
-from chaosnum.tail_sample import Z95, Estimate, sample
+from chaosnum.tail_sample import Z95, Estimate, sample, tail_constant_at
 
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 LOWEST, HIGHEST = 0.1, 1.999  # where S is evaluated: at alpha = 2 it is singular
@@ -51,9 +51,11 @@ _RARE = 30.0
 _TRIES = 4
 _CLEAR = 5.0
 _BLOCK = 1 << 13
+_NOT_STABLE = "x must have a characteristic function like that of some stable law with alpha >= 0.1"
 _ASYMMETRIC = 2.58  # standard errors: below, skewness is left out of S
 
 
+@np.errstate(over="ignore", invalid="ignore")  # laws that no line fits are turned away by their numbers
 def ecf(x):
     """Stable law by regression on the empirical characteristic function.
 
@@ -85,10 +87,9 @@ def ecf(x):
     middle = np.median(s.x, axis=1)  # phases stay small from here, whatever centre the order statistics use
     for _ in range(_TRIES):
         t = _frequencies(s.n, alpha) / scale
-        with np.errstate(over="ignore", invalid="ignore"):
-            phi, spread = _empirical(s, middle, t)
+        phi, spread = _empirical(s, middle, t)
         size = np.abs(phi)
-        if not (np.all(np.isfinite(size)) and 1e-300 < fitted_scale(scale) < 1e300):
+        if not np.all(np.isfinite(size)):  # values 1e300 times as far out as the quartiles
             raise ValueError(_NOT_STABLE)
         if np.any(size >= 1) or np.any(size * math.sqrt(s.n) < 2):  # the quantiles misled us
             scale *= 0.5 if np.any(size >= 1) else 2.0
@@ -99,7 +100,7 @@ def ecf(x):
         if right:
             break
     if not (np.all(size < 1) and np.all(size > 0)) or alpha < LOWEST:
-        raise ValueError("x must have a characteristic function like that of some stable law with alpha >= 0.1")
+        raise ValueError(_NOT_STABLE)
     skew, shift, p_phase = _skewness(t, phi, alpha, scale, s.n, s.p)
     beta = skew[0] if asymmetric(skew) else 0.0
     if spread is None:
@@ -107,12 +108,13 @@ def ecf(x):
         low, high = _interval(t, size, s.n, scale, alpha, beta)
         chi2 = _line(t, size, s.n, scale, _inside(alpha), beta)[3]
         p = min(1.0, 3 * min(float(special.chdtrc(len(t) - 2, chi2)), p_phase))
-        constant = s.kept * 2 * tail_constant(min(alpha, 2.0)) * scale**alpha
+        constant = tail_constant_at(s.kept * 2 * tail_constant(min(alpha, 2.0)), scale, alpha)
     else:
         error, p = _sandwich(t, phi, size, s.n, scale, alpha, spread)
         low, high = alpha - Z95 * error, alpha + Z95 * error
         constant = None
-    ci = max(low, 0.0), min(high, 2.0)
+    # Both ends are cut: of Gaussian columns the whole interval may lie above 2, and 2 is what it then holds.
+    ci = tuple(min(max(float(end), 0.0), 2.0) for end in (low, high))
     centre = float(middle[0]) + shift if s.p == 1 else middle
     return Estimate("ecf", min(alpha, 2.0), ci, frequencies=t, scale=scale, constant=constant, centre=centre,
                     skew=skew, p=p, note=s.note)  # fmt: skip

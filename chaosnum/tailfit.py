@@ -16,8 +16,9 @@ How it is decided
 What goes wrong. Few data: with fewer than some 5000 values Student's t with 2 or 3 degrees passes for stable, with
 alpha = 1.4 or 1.6; `reason` names n, and `disagree` the order statistics that say otherwise. Sums that are only
 asymptotically stable pass too: 50 symmetric Pareto(1.5) variables look like alpha = 1.46 up to n = 1e4 and more.
-Lognormal and stretched-exponential tails are called power tails once n is large. Estimates that disagree are listed,
-not averaged: Hill on stable samples with alpha near 2 will be among them.
+Lognormal and stretched-exponential tails are called power tails once n is large. Dependent values (a path in time, say)
+break every level and interval here: their extremes come in clusters, and a heavy tail may not be seen. Estimates that
+disagree are listed, not averaged: Hill on stable samples with alpha near 2 will be among them.
 """
 
 import math
@@ -28,7 +29,7 @@ import numpy as np
 from chaosnum.tail_blocks import mohammadi
 from chaosnum.tail_order import hill, moments, pickands
 from chaosnum.tail_quantiles import quantiles
-from chaosnum.tail_sample import Z95, sample
+from chaosnum.tail_sample import Z95, sample, tail_constant_at
 from chaosnum.tail_spectral import asymmetric, ecf
 from chaosnum.tail_tests import has_edge, no_power_tail, tail_counts, windows
 
@@ -113,12 +114,15 @@ def fit(x, *, centre=None, seed=0):
         distinct values.
     """
     s = sample(x, centre)
-    estimates, notes = [], [s.note] if s.note else []
-    for estimator in (ecf, quantiles, hill, moments, pickands, lambda s: mohammadi(s, seed=seed)):
+    estimates, without = [], {}
+    for name, estimator in (("ecf", ecf), ("quantiles", quantiles), ("hill", hill), ("moments", moments),
+                            ("pickands", pickands), ("mohammadi", lambda s: mohammadi(s, seed=seed))):  # fmt: skip
         try:
             estimates.append(estimator(s))
         except ValueError as error:  # e.g. equal quartiles: the others still say something
-            notes.append(str(error))
+            without.setdefault(str(error), []).append(name)
+    notes = [s.note] if s.note else []
+    notes += [f"without {' and '.join(names)}: {reason}" for reason, names in without.items()]
     found = {e.name: e for e in estimates}
     p_tail = no_power_tail(s.radius)
     p_stable = _stable(s, found.get("ecf"))
@@ -176,7 +180,7 @@ def _constant(s, chosen):
     constant = chosen.constant
     k = chosen.k or max(20, round(s.n**0.5))
     if constant is None:  # columns: the norm's constant, from the k-th norm
-        constant = s.kept * k / s.n * float(s.radius[k]) ** chosen.alpha
+        constant = tail_constant_at(s.kept * k / s.n, float(s.radius[k]), chosen.alpha)
     if s.p > 1:
         return constant, 0.5
     if chosen.skew is not None:

@@ -100,6 +100,8 @@ def load(source, *, layers=(), units=None):
 
 def find(source):
     """Every array of a file or a folder, from the headers -> (list of Tensor, list of (name, reason) passed over)."""
+    if not str(source):  # Path("") is the present folder
+        raise ValueError("a file or a folder must be named, got ''")
     path = Path(source)
     if not os.path.isdir(path):  # False, and no error, below a folder that may not be entered
         return tensors(path), []
@@ -162,7 +164,10 @@ def _taken(tensor, how):
 def _unfit(tensor, how):
     """What the header says against a fit -> words that follow the name, or nothing."""
     if not tensor.dtype.startswith(("float", "bfloat", "longdouble")):
-        return f"must be an array of real floating-point numbers, got {tensor.dtype}"
+        line = f"must be an array of real floating-point numbers, got {tensor.dtype}"
+        if tensor.dtype.startswith(("int", "uint", "I", "U")):  # NumPy's names, safetensors' names
+            line += "; integers are indices, or quantised weights that must be multiplied by their scales first"
+        return line
     if tensor.size < LEAST:
         return f"must have at least {LEAST} entries, got {tensor.size}"
     if _taken(tensor, how) == "entries":

@@ -233,3 +233,37 @@ def test_bad_columns(arguments, message):
 def test_bad_samples(norms, options, message):
     with pytest.raises(ValueError, match=message):
         SampleLaw(np.array(norms), 1.5, **options)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1.0, 1.5, 1.999])
+@pytest.mark.parametrize("noise_, start", [(0.7, 0.0), (0.3, 0.9), (1e-3, 1.0)])
+def test_lattice_of_transforms(alpha, noise_, start):
+    """1 - phi interpolated on the lattice against the integral at that point, at the angles of the inversion."""
+    step, points = column_transform.LATTICE, column_transform.POINTS
+    terms, rng = 60, np.random.default_rng(0)
+    for place in rng.uniform(-400, 400, 8):
+        first = int(np.floor(place)) - points // 2 + 1
+        block, offset = divmod(first, column_transform.BLOCK)
+        values = column_transform._lattice(alpha, noise_, start, terms, block)[offset : offset + points]
+        found = (column_transform._lagrange(np.array([place - first]))[0] @ values).view(complex)
+        u = 0.5 * (column_transform.EXPONENT + 2j * np.pi * np.arange(terms)) * np.exp(2 * step * place)
+        # with one factor and no other component 1 - L is 1 - phi; its own integral leaves out exp(-24 (1 + alpha))
+        one = column_transform._missing(u, alpha, noise_, start, 1, 0)
+        assert np.max(np.abs(found / one - 1)) < 1e-12 + 2 * np.exp(-24 * (1 + alpha))
+
+
+def test_many_components():
+    """10^5 Cauchy components, which took hours once: P(Y^2 > s) is nearly the positive 1/2-stable law's."""
+    law = law_of(1.0, noise="II", dim=100_000)
+    r = np.sqrt(2.0 * stable.ppf_positive(np.array([0.1, 0.5, 0.9]), 0.5)) * law_of(1.0).scale * 1e5
+    # E exp(-u x^2) = 1 - K u^(1/2) + ..., K = 2/sqrt(pi), and Y^2 has the transform exp(-d K u^(1/2)) as d grows
+    r = r / np.sqrt(2.0) * 2.0 / np.sqrt(np.pi)
+    assert np.allclose(law.sf(r), [0.9, 0.5, 0.1], atol=2e-4)
+
+
+@pytest.mark.parametrize("dim", [1, 10, 784])
+def test_mixture_without_its_far_nodes(dim):
+    """Nodes far from the chi-square peak are left out: the same as all of them, by a law whose tail is known."""
+    r = np.sqrt(dim) * np.geomspace(0.5, 1e4, 9)
+    # Cauchy vectors, X = G/|N|: P(|X| > r) is that of the F law
+    assert np.allclose(law_of(1.0, noise="III", dim=dim).sf(r), stats.f.sf(r * r / dim, dim, 1), rtol=1e-8, atol=0)

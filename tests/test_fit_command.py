@@ -154,8 +154,8 @@ WRONG = {
     "no file": ([], None, "required: FILE|FOLDER (the file comes before the options"),
     "swallowed by an option": (["--p", "2", "a.npy"], X, "must be a number, got 'a.npy' (the file comes before"),
     "missing": (["b.npy"], None, "'b.npy' cannot be read: no such file or folder"),
-    "p 0": (["a.npy", "--p", "0"], X, "p must lie in (0, inf), got 0"),
-    "p nan": (["a.npy", "--p", "nan"], X, "p must lie in (0, inf), got nan"),
+    "p 0": (["a.npy", "--p", "0"], X, "p must lie in (0, 100], got 0"),
+    "p nan": (["a.npy", "--p", "nan"], X, "p must lie in (0, 100], got nan"),
     "kappa 1": (["a.npy", "--kappa", "1"], X, "kappa must lie in (0, 1), got 1"),
     "two axes": (["a.npy", "--rows", "--columns"], X, "not allowed with argument --rows"),
     "unknown layer": (["a.npy", "--layer", "x"], X, "layer must be one of a.npy, got 'x'"),
@@ -300,3 +300,13 @@ def test_nothing_overlaps_or_leaves_the_frame(hard, tmp_path, capsys):
             assert not (box.x0 < second.x1 and second.x0 < box.x1 and box.y0 < second.y1 and second.y0 < box.y1), (
                 words, other)  # fmt: skip
     assert [p.suffix for p in report.save(figure, tmp_path / "x")] == [".png", ".pdf"]
+
+
+def test_small_errors_are_not_printed_as_zero():
+    said = {0.0: "0.000", 0.25: "0.250", 0.0006: "0.001", 0.0004: "4e-04", 3e-9: "3e-09"}
+    assert all(fittable._error(value, 3) == words for value, words in said.items())
+
+
+def test_an_empty_name_is_not_this_folder(capsys):
+    assert cli.main(["fit", ""]) == 2
+    assert capsys.readouterr().err == "chaosnum: error: a file or a folder must be named, got ''\n"

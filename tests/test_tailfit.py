@@ -151,3 +151,38 @@ def test_samples_that_some_estimators_refuse():
     fit = tails.fit(x)
     assert fit.heavy and not fit.stable and covers(fit, 1.5)
     assert "quartiles" in fit.note
+
+
+R = np.random.default_rng(7)
+HEAVY = stable.rvs(1.5, 2000, seed=1)
+EXTREME = {
+    "near the largest doubles": np.clip(HEAVY, -1e9, 1e9) * 1e290,
+    "near the smallest": HEAVY * 1e-290,
+    "one outlier": np.append(R.normal(size=1999), 1e299),
+    "600 decades": 2.0 ** np.arange(-990, 950),
+    "pruned to no stable law": np.where(R.random((16, 500)) < 0.5, 0, R.standard_t(2, (16, 500))),
+    "many pruned rows": np.where(R.random((64, 300)) < 0.5, 0, stable.rvs(1.5, (64, 300), seed=5)),
+    "rows 300 decades apart": HEAVY * np.geomspace(1e-150, 1e150, 7)[:, None],
+    "columns at 1e200": R.standard_t(2, (5, 2000)) * 1e200,
+    "stable columns at 1e290": np.clip(HEAVY, -1e6, 1e6)[None] * np.full((2, 1), 1e290),
+    "columns of one length": np.linalg.qr(R.normal(size=(300, 300)))[0],
+    "a lattice": np.arange(2000.0),
+    "two points": R.choice([-1.0, 1.0], 2000) + 1e-9 * R.normal(size=2000),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", EXTREME)
+def test_extreme_samples(name):
+    """An answer without a warning, in which every interval holds its estimate."""
+    fit = tails.fit(EXTREME[name])
+    for e in (fit, *fit.estimates):
+        assert e.ci[0] <= e.alpha <= e.ci[1]
+        assert e.constant is None or e.constant >= 0
+    assert "\n" not in fit.reason + fit.disagree + fit.note
+
+
+def test_what_is_left_out_is_said_once():
+    """Pruned columns have no quartiles: one sentence for the two estimators that need them."""
+    x = np.where(np.random.default_rng(3).random((64, 300)) < 0.8, 0, stable.rvs(1.5, (64, 300), seed=5))
+    assert tails.fit(x).note == "without ecf and quantiles: x must have quartiles that differ, got 0 twice"

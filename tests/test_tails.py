@@ -370,3 +370,39 @@ def test_integers_lists_and_float32():
     whole = tails.ecf(np.round(100 * x).astype(int))
     assert whole.alpha == pytest.approx(plain, abs=1e-3)
     assert "distinct" in whole.note
+
+
+# ---------------------------------------------------------------- samples made to break an estimator
+
+
+def test_interval_of_ecf_holds_its_estimate():
+    """Columns of one length are closer to Gaussian than Gaussian ones: the whole interval lies above 2."""
+    x = np.random.default_rng(1).normal(size=(5, 2000))
+    x /= np.linalg.norm(x, axis=0)
+    e = tails.ecf(x)
+    assert e.alpha == 2.0 and e.ci == (2.0, 2.0)
+
+
+def test_pickands_beyond_double_precision():
+    """Order statistics 500 decades apart: their ratio is no double, its logarithm is."""
+    found = tails.pickands(np.geomspace(1e-290, 1e290, 2000), k=250, centre=0.0)
+    # X_k/X_2k = X_2k/X_4k^(1/2) = 10^72.5: gamma = log2 of the first to all digits
+    assert math.isclose(1 / found.alpha, 250 / 1999 * 580 * math.log2(10), rel_tol=1e-9)
+    assert found.ci[0] <= found.alpha <= found.ci[1]
+
+
+@pytest.mark.parametrize("u", [3.0, 1.0, 1e-3, -1e-3, -1.0, -3.0])
+def test_variance_of_pickands(u):
+    """Against the formula as it is printed, gamma = u, by a sample that has it."""
+    i = np.arange(1, 2001)
+    x = (i / 2000.0) ** -u if u > 0 else 10 - (i / 2000.0) ** -u
+    e = tails.pickands(x, k=100, centre=0.0)
+    low, high = e.ci
+    if u > 0:
+        assert math.isclose(1 / e.alpha, u, rel_tol=1e-9)
+    if u > 0 and math.isfinite(high):
+        half = (1 / low - 1 / high) / 2
+        variance = u * u * (2 ** (2 * u + 1) + 1) / (2 * (2**u - 1) * math.log(2)) ** 2
+        assert math.isclose(half, 1.959963984540054 * math.sqrt(variance / 100), rel_tol=1e-9)
+    elif u < 0:
+        assert e.alpha == math.inf

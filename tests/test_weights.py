@@ -233,7 +233,7 @@ BAD = {
     "objects.npy": (npy(np.array([1.0, None] * 99)), NUMBERS + "object"),
     "text.npy": (npy(W.astype(str)), NUMBERS + "str"),
     "complex.npy": (npy(W + 1j), NUMBERS + "complex128"),
-    "whole.npy": (npy(np.arange(300)), NUMBERS + "int64"),
+    "whole.npy": (npy(np.arange(300)), NUMBERS + "int64; integers are indices, or quantised weights that must be"),
     "dates.npy": (npy(np.arange(300).astype("M8[s]")), NUMBERS + "datetime64"),
     "fields.npy": (npy(np.zeros(300, dtype=[("a", "f8"), ("b", "f4")])), NUMBERS + "void96"),
     "few.npy": (npy(W.ravel()[:99]), "must have at least 100 entries, got 99"),
