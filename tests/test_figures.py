@@ -102,6 +102,52 @@ def test_stable_tails(tmp_path):
     assert overlaps(figure.draw(rows)) == []
 
 
+def test_stable_law_accuracy(tmp_path):
+    figure = script("stable_law_accuracy")
+    rows = figure.compute((0.5, 1.5), points=4, low=1e-4, high=1e8)
+    assert len(rows) == 2 * 2 * 2 * 4
+    worst = {code: max(r["error"] for r in rows if r["code"] == code) for code in ("chaosnum", "SciPy")}
+    assert worst["chaosnum"] < 1e-13
+    assert worst["SciPy"] == 1.0  # its tail is zero
+    figure.write(rows, tmp_path / "law")
+    assert len(written(tmp_path / "law")) == len(rows)
+    assert overlaps(figure.draw(rows)) == []
+
+
+def test_compressibility(tmp_path):
+    figure = script("compressibility")
+    rows = figure.compute(seed=3, systems=150, scales=[100, 400], paper=[40], widths={100: 20, 10_000: 5}, orders=8)
+    law = [r for r in rows if r["kind"] == "bed K"]
+    assert len(law) == 2 * 3 * (2 * 2 + 1)
+    for r in law:
+        assert r["low"] <= r["estimate"] <= r["high"]
+        # medians of 150: some 0.1 in log error at alpha = 1.2, and at n = 40 an error of third order
+        if r["level"] == 0.5:
+            assert abs(math.log(r["estimate"] / r["predicted"])) < 0.5
+    beyond = {r["n"]: r["estimate"] for r in rows if r["kind"] == "stable" and r["p"] == 3.0}
+    assert beyond[10_000] < beyond[100] / 2
+    limits = {(r["kind"], r["p"] >= 1.5): r["estimate"] for r in rows if r["kind"].endswith("limit")}
+    assert limits["stable limit", True] == 0.0 and limits["stable limit", False] > 0.0
+    assert limits["Gaussian limit", True] > 0.7
+    figure.write(rows, tmp_path / "c")
+    assert len(written(tmp_path / "c")) == len(rows)
+    assert overlaps(figure.draw(rows)) == []
+
+
+def test_tail_estimators(tmp_path):
+    figure = script("tail_estimators")
+    rows = figure.compute((1.3, 1.8), samples=12, n=2000, seed=3)
+    assert len(rows) == 2 * 7
+    for r in rows:
+        assert r["low"] <= r["median"] <= r["high"] and r["coverage_low"] <= r["coverage"] <= r["coverage_high"]
+    median = {(r["estimator"], r["alpha"]): r["median"] for r in rows}
+    # twelve samples of 2000: the characteristic function's estimate has a standard deviation below 0.04
+    assert all(abs(median["ecf", alpha]) < 0.06 for alpha in (1.3, 1.8))
+    figure.write(rows, tmp_path / "tails")
+    assert len(written(tmp_path / "tails")) == len(rows)
+    assert overlaps(figure.draw(rows)) == []
+
+
 def test_calibration(tmp_path, capsys):
     """Compute, counts and picture, with a toy claim and its controls; a finished seed is read, not run again."""
     figure = script("calibration")
@@ -144,7 +190,17 @@ def test_every_script_says_what_it_does(path):
     assert f'script("{path.stem}")' in Path(__file__).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["propagation_of_chaos", "euler_error", "stable_tails"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "propagation_of_chaos",
+        "euler_error",
+        "stable_tails",
+        "stable_law_accuracy",
+        "compressibility",
+        "tail_estimators",
+    ],
+)
 def test_make_figures_can_pass_a_budget(name, capsys):
     """One ARGS serves every script."""
     with pytest.raises(SystemExit) as stop:

@@ -92,6 +92,28 @@ def test_examples_print_what_is_written():
     assert not failed, "\n".join(failed)
 
 
+def transcripts():
+    """(command, what it prints) of every line behind a dollar sign."""
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.M)[1:]:
+            yield part.split("\n", 1)
+
+
+def test_transcripts_are_what_the_commands_print(tmp_path):
+    """One after the other in one folder; only the seconds may differ."""
+    commands = {"python": [], "chaosnum": ["-m", "chaosnum"]}
+    seen = []
+    for line, shown in transcripts():
+        program, *arguments = shlex.split(line)
+        done = run([*commands[program], *arguments], tmp_path)
+        assert done.returncode == 0 and done.stderr == "", done.stderr
+        printed, shown = (re.sub(r"^\d+\.\d s;", "0.0 s;", text, flags=re.M) for text in (done.stdout, shown))
+        assert printed == shown, line
+        seen += arguments[:1] if program == "chaosnum" else []
+    assert seen == ["fit", "plan"]
+    assert (tmp_path / "fitted" / "fit.json").is_file()
+
+
 @pytest.mark.parametrize("alpha", [1.5, 2.0])
 def test_table_is_not_stale(alpha):
     """The table is the current claims' work: the cheapest rows are measured again."""
