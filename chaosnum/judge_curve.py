@@ -7,13 +7,14 @@ the J judged points, 1 - (1 - family) / J.
 
 * ``violated``: at some judged point the family-wise interval lies wholly outside the band;
 * ``holds``: at every judged point the 95% interval lies inside the band;
-* ``inconclusive`` otherwise, and where the replicas behind a mean have infinite variance.
+* ``inconclusive`` otherwise, where the replicas behind a mean have infinite variance, and where the
+  band of a frequency is nearly all of [0, 1] at every judged scale: vacuous.
 
 False alarms. If the statistic lies in the band at every scale, the family-wise interval of point j
 can lie above the band only if its lower end is above the statistic, and below likewise: probability
 at most (1 - family) / J, so at most 1 - family in all, and half of it where the truth is at one
-edge of the band. This is exact for medians, quantiles and frequencies, for means as good as
-Student's interval is.
+edge of the band. This is exact for medians, quantiles and frequencies. For means it is as good as
+Student's interval: with 16 exponential replicas an end errs three times as often as it says.
 
 What goes wrong: a band wider than what one would call a violation; and a curve judged at scales
 where its second-order terms are larger than the tolerance.
@@ -22,6 +23,8 @@ where its second-order terms are larger than the tolerance.
 import math
 
 from chaosnum.rule import LEVEL, Judgement, given, more_replicas, point, value
+
+VACUOUS = 0.9  # a band of a frequency that is as wide as this says nothing
 
 
 def judge_curve(prediction, evidence):
@@ -63,7 +66,10 @@ def judge_curve(prediction, evidence):
     worst = max(found)[1]
     at = f"at {evidence.scale} = {scales[worst]:g}"
     words = f"{_number(rows[worst])} against {_band_words(predicted[worst], bands[worst])}"
-    if heavy:
+    vacuous = statistic == "frequency" and all(_width(bands[j]) >= VACUOUS for j in judged)
+    if vacuous:
+        verdict, reason = "inconclusive", f"the band is vacuous: {_ends(bands[worst])} {at}"
+    elif heavy:
         verdict = "inconclusive"
         reason = "replicas of infinite variance: their mean has no valid interval, judge the median"
     elif outside := [j for _, j in sorted(found, reverse=True) if _outside(wide[j], bands[j])]:
@@ -74,13 +80,13 @@ def judge_curve(prediction, evidence):
     elif all(bands[j][0] <= rows[j][1] and rows[j][2] <= bands[j][1] for j in judged):
         verdict, reason = "holds", f"closest to the edge {at}: {words}"
     else:
-        remedy = _remedy(rows[worst], bands[worst], statistic, len(samples[worst]))
+        remedy = _remedy(rows[worst], wide[worst], bands[worst], statistic, len(samples[worst]))
         verdict, reason = "inconclusive", f"{at} {words}: {remedy}"
 
     estimate, *ends = rows[worst]
     measured = {"exponent": None, "ci": None, "local": [], "at": scales[worst], "estimate": estimate}
     measured |= {"estimate_ci": ends}
-    if c := predicted[worst]:
+    if (c := predicted[worst]) and not prediction.absolute:
         measured |= {"ratio": estimate / c, "ratio_ci": sorted(end / c for end in ends)}
     points = [
         point(s, *row, None, len(x)) | {"predicted": c, "lower": low, "upper": high}
@@ -117,11 +123,16 @@ def _excess(row, band):
     return reach / (size or 1.0)
 
 
+def _width(band):
+    """Of a frequency's band."""
+    return min(band[1], 1.0) - max(band[0], 0.0)
+
+
 def _outside(ends, band):
     return ends[0] > band[1] or ends[1] < band[0]
 
 
-def _remedy(row, band, statistic, replicas):
+def _remedy(row, wide, band, statistic, replicas):
     """What would settle it."""
     from chaosnum.intervals import least_replicas
 
@@ -131,6 +142,8 @@ def _remedy(row, band, statistic, replicas):
             return "no replica differs from 0"
         return f"{replicas} replicas are too few for an interval, {least_replicas(statistic, LEVEL)} at least"
     spare = min(estimate - band[0], band[1] - estimate)
+    if spare < 0:  # outside: until the family-wise interval is
+        return more_replicas(max(estimate - wide[0], wide[1] - estimate), spare)
     return more_replicas(max(estimate - lo, hi - estimate), spare)
 
 

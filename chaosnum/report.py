@@ -297,7 +297,8 @@ def _frame(axes, verdicts):
             other.set_yscale("linear")
             other.minorticks_off()
         ax.yaxis.set_major_locator(ticker.MaxNLocator(5))
-        ax.set_ylim(low - 0.2 * (high - low), high + 0.2 * (high - low))
+        room = 0.2 * (high - low) or 0.1 * abs(high)
+        ax.set_ylim(low - room, high + room)
         return
     if span < 1.6:
         ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if span > 0.5 else (1, 1.5, 2, 3, 5, 7)))

@@ -112,7 +112,8 @@ def measured_words(verdict):
         return f"ratio {measured['ratio']:.3f} {interval(measured.get('ratio_ci'))}".strip()
     if measured.get("estimate") is not None:
         ends = measured.get("estimate_ci") or (None, None)
-        return f"{number(measured['estimate'])} [{number(ends[0])}, {number(ends[1])}]"
+        where = f" at {symbol(verdict['scale'])} = {scale_words(measured['at'])}" if len(verdict["points"]) > 1 else ""
+        return f"{number(measured['estimate'])} [{number(ends[0])}, {number(ends[1])}]{where}"
     return "–"
 
 

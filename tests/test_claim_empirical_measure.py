@@ -39,10 +39,12 @@ def test_the_mean_gap_is_below_its_bound():
     assert np.mean(gaps) < c4._chaos_bound(**KURAMOTO) / n**0.5
 
 
-def test_margins_are_what_the_text_says():
-    margins = [c4._margin(c4.stable_table(alpha), alpha) for alpha in (1.2, 1.5, 1.8)]
-    assert margins == pytest.approx([0.049, 0.072, 0.093], abs=0.001)
-    assert all(m < 0.5 * (1 - 1 / a) for m, a in zip(margins, (1.2, 1.5, 1.8)))  # what does not decay cannot pass
+def test_slopes_are_what_the_text_says():
+    slopes = [c4._fall(c4.stable_table(alpha)) for alpha in (1.2, 1.5, 1.8)]
+    assert slopes == pytest.approx([-0.157, -0.301, -0.391], abs=0.001)
+    assert all(slope < -0.08 for slope in slopes)  # twice the margin: what does not decay cannot pass
+    limits = [1 / alpha - 1 for alpha in (1.2, 1.5, 1.8)]
+    assert all(limit < slope for limit, slope in zip(limits, slopes))
 
 
 def test_the_law_on_the_line_and_the_sas_law_differ():

@@ -47,13 +47,14 @@ def test_bands_and_limits_agree_far_out():
     params = {"alpha": 1.5, "sigma": 2.0, "K": 1.0, "T": 0.5}
     for r in (50.0, 1e4):
         low, high = (side(r, **params) for side in (c1._kuramoto_lower, c1._kuramoto_upper))
-        limit = c1._kuramoto_limit(r, 1.5, 2.0, 0.5)
+        limit = c1._kuramoto_limit(r, 1.5)
         assert low < limit < high
-        assert high / low < 1.3 * (1 + c1.SLACK) / (1 - c1.SLACK)
+        assert high / low < 1.3 * (1 + c1._slack(1.5)) / (1 - c1._slack(1.5))
     assert c1._kuramoto_upper(0.2, **params) == 1.0
     for noise in c1.KINDS:
         own = {"alpha": 1.5, "sigma": 1.0, "T": 1.0, "noise": noise, **NETWORK}
-        assert c1._network_lower(1e4, **own) < c1._network_limit(1e4, **own) < c1._network_upper(1e4, **own)
+        limit = c1._network_limit(1e4, 1.5, noise, **NETWORK)
+        assert c1._network_lower(1e4, **own) < limit < c1._network_upper(1e4, **own)
         assert c1._network_upper(0.5, **own) == 1.0
 
 
@@ -107,3 +108,22 @@ def test_near_two_there_is_no_such_claim():
         c1._ready(2, **{**c1.KURAMOTO.cases()[0], "n": 1})
     assert not c1.KURAMOTO.controls[2].is_for({"alpha": 1.8, "eta": 0.25})
     assert math.isclose(c1.stable_tail(-1.0, 1.5, 1.0), 1.0)
+
+
+def test_outside_the_assumptions_the_band_says_nothing():
+    """ReLU and the square loss: no bound of the drift, so no band; inconclusive and not violated."""
+    own = {"alpha": 1.5, "noise": "II", "unit": "relu", "loss": "square"}
+    found = small(c1.NETWORK_CLAIM, params=own)
+    band = next(v for name, v in found.items() if "increments" in name)
+    assert band.verdict == "inconclusive" and "vacuous" in band.reason
+
+
+def test_a_drift_as_large_as_the_radius_leaves_a_vacuous_band():
+    found = small(c1.KURAMOTO, params={"K": 80.0})
+    band = next(v for name, v in found.items() if "increments" in name)
+    assert band.verdict == "inconclusive" and "vacuous" in band.reason
+
+
+def test_radii_are_in_units_of_the_noise():
+    found = small(c1.KURAMOTO, params={"sigma": 10.0})
+    assert all(v.verdict != "violated" for v in found.values())
