@@ -80,7 +80,7 @@ def _shares(errors, n, kappa, law):
 
 def _predicts(trials, margins, names=tuple(LEVELS)):
     return {
-        name: cn.LimitCurve(LEVELS[name], margin=margin, absolute=True, upper=min(LEVELS[name] + margin, 0.985),
+        name: cn.LimitCurve(LEVELS[name], margin=margin, absolute=True, upper=min(LEVELS[name] + margin, 0.99),
                             statistic="frequency", trials=trials, words=f"{LEVELS[name]:g}")
         for name, margin in zip(LEVELS, margins) if name in names
     }  # fmt: skip
@@ -215,7 +215,8 @@ CONDITION = cn.Claim(
 # --- bed N ---------------------------------------------------------------------------------------------------------
 
 POINTS = 10  # images
-WIDEST = (0.04, 0.08, 0.06)  # M and m have an error of their own, worth some 0.01 of the shares
+WIDEST = (0.04, 0.1, 0.06)  # M and m have an error of their own, worth some 0.01 of the shares
+VECTOR_TAILS = (1.2, 1.5, 1.7)
 REFERENCE, REFERENCE_SEED = 60_000, 2**40
 
 
@@ -260,10 +261,10 @@ NETWORK_CLAIM = cn.Claim(
     model="network",
     measure=network_shares,
     predicts=_predicts(1, WIDEST),
-    scales={"quick": [800], "standard": [800, 3200], "full": [800, 3200, 12800]},
-    replicas={"quick": 450, "standard": 1200, "full": 3000},
+    scales={"quick": [400], "standard": [400, 1600], "full": [400, 1600, 6400]},
+    replicas={"quick": 700, "standard": 1200, "full": 3000},
     params={
-        "alpha": TAILS, "noise": KINDS, "kappa": 0.1, "sigma": 1.0, "T": 1.0, "eta": 0.5, **NETWORK,
+        "alpha": VECTOR_TAILS, "noise": KINDS, "kappa": 0.1, "sigma": 1.0, "T": 1.0, "eta": 0.5, **NETWORK,
     },
     domain={
         "alpha": TAIL_RANGE, "noise": KINDS, "kappa": (0.0, 1.0), "sigma": POSITIVE, "T": POSITIVE, "eta": POSITIVE,

@@ -33,8 +33,8 @@ What is checked
     which the median's slope takes 0.01. A wrong constant of W_1 shows in the bulk only.
 
 Controls
-    shifted-law: the reference law shifted by five times the predicted W_1 at the smallest n; in R^d one sample by its
-    bound at n = 8, some ten distances.
+    shifted-law: the reference law shifted by five times the predicted W_1 at the smallest n; in R^d one sample by
+    twice its bound at n = 8.
     wrong-scale: samples three times as wide as the reference law.
 """
 
@@ -271,7 +271,7 @@ def _bound(n, noise, alpha, d):
 
 def shifted_vectors(n, *, alpha, d, noise, **params):
     """`vectors_distance` with one of the samples shifted."""
-    shift = _bound(8, noise, alpha, int(d))
+    shift = 2.0 * _bound(8, noise, alpha, int(d))
     return vectors_distance(n, alpha=alpha, d=d, noise=noise, shift=shift, **params)
 
 
