@@ -12,10 +12,8 @@ The points run along order 1: the bound holds and is not sharp. Both controls le
     python figures/euler_error.py [--budget quick|standard|full] [--seed N] [--out runs/figures]
 """
 
-import argparse
-import csv
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import chaosnum as cn
 from proofs_checks import euler_error as theorem
@@ -111,23 +109,11 @@ def draw(rows):
     return figure
 
 
-def write(rows, stem):
-    """The picture and its numbers, as `stem`.png, .pdf and .csv."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    with open(stem.with_suffix(".csv"), "w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    for path in cn.report.save(draw(rows), stem):
-        print(path)
+write = partial(cn.figurescript.write, draw)  # the picture and its numbers, as .png, .pdf and .csv
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--budget", default="standard", choices=("quick", "standard", "full"))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("runs/figures"))
-    options = parser.parse_args(argv)
+    options = cn.figurescript.options(__doc__, ("quick", "standard", "full"), argv)
     rows = compute(budget=options.budget, seed=options.seed)
     write(rows, options.out / "euler_error")
 

@@ -11,10 +11,8 @@ Draw: the two beds side by side. On K one line for every alpha, of slope -1/2; o
     python figures/propagation_of_chaos.py [--budget quick|standard|full] [--seed N] [--out runs/figures]
 """
 
-import argparse
-import csv
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import chaosnum as cn
 from proofs_checks import propagation_of_chaos as theorem
@@ -125,23 +123,11 @@ def _words(r):
     return f"α = {r['alpha']:g}: {measured}, claimed {r['claimed']:.3f}".replace("-", "−")
 
 
-def write(rows, stem):
-    """The picture and its numbers, as `stem`.png, .pdf and .csv."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    with open(stem.with_suffix(".csv"), "w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    for path in cn.report.save(draw(rows), stem):
-        print(path)
+write = partial(cn.figurescript.write, draw)  # the picture and its numbers, as .png, .pdf and .csv
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--budget", default="standard", choices=("quick", "standard", "full"))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("runs/figures"))
-    options = parser.parse_args(argv)
+    options = cn.figurescript.options(__doc__, ("quick", "standard", "full"), argv)
     rows = compute(budget=options.budget, seed=options.seed)
     write(rows, options.out / "propagation_of_chaos")
 

@@ -11,11 +11,10 @@ has become zero.
     python figures/stable_law_accuracy.py [--budget quick|standard|full] [--seed N] [--out runs/figures]
 """
 
-import argparse
-import csv
 import importlib.util
 import math
 import warnings
+from functools import partial
 from pathlib import Path
 
 import mpmath as mp
@@ -107,23 +106,11 @@ def draw(rows):
     return figure
 
 
-def write(rows, stem):
-    """The picture and its numbers, as `stem`.png, .pdf and .csv."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    with open(stem.with_suffix(".csv"), "w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    for path in cn.report.save(draw(rows), stem):
-        print(path)
+write = partial(cn.figurescript.write, draw)  # the picture and its numbers, as .png, .pdf and .csv
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--budget", default="standard", choices=tuple(POINTS))
-    parser.add_argument("--seed", type=int, default=1, help="accepted for `make figures`; nothing here is random")
-    parser.add_argument("--out", type=Path, default=Path("runs/figures"))
-    options = parser.parse_args(argv)
+    options = cn.figurescript.options(__doc__, POINTS, argv)
     write(compute(points=POINTS[options.budget]), options.out / "stable_law_accuracy")
 
 

@@ -14,9 +14,7 @@ Draw: the sampled tails against the exact ones, and the ratio of both mappings t
     python figures/stable_tails.py [--budget quick|standard|full] [--seed N] [--out runs/figures]
 """
 
-import argparse
-import csv
-from pathlib import Path
+from functools import partial
 
 import numba
 import numpy as np
@@ -150,23 +148,11 @@ def draw(rows):
     return figure
 
 
-def write(rows, stem):
-    """The picture and its numbers, as `stem`.png, .pdf and .csv."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    with open(stem.with_suffix(".csv"), "w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    for path in cn.report.save(draw(rows), stem):
-        print(path)
+write = partial(cn.figurescript.write, draw)  # the picture and its numbers, as .png, .pdf and .csv
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--budget", default="standard", choices=tuple(DRAWS))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("runs/figures"))
-    options = parser.parse_args(argv)
+    options = cn.figurescript.options(__doc__, DRAWS, argv)
     rows = compute(draws=DRAWS[options.budget], seed=options.seed)
     write(rows, options.out / "stable_tails")
 

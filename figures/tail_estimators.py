@@ -10,9 +10,7 @@ in ten, and the share of intervals that hold alpha.
     python figures/tail_estimators.py [--budget quick|standard|full] [--seed N] [--out runs/figures]
 """
 
-import argparse
-import csv
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -90,23 +88,11 @@ def draw(rows):
     return figure
 
 
-def write(rows, stem):
-    """The picture and its numbers, as `stem`.png, .pdf and .csv."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    with open(stem.with_suffix(".csv"), "w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    for path in cn.report.save(draw(rows), stem):
-        print(path)
+write = partial(cn.figurescript.write, draw)  # the picture and its numbers, as .png, .pdf and .csv
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--budget", default="standard", choices=tuple(BUDGETS))
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("runs/figures"))
-    options = parser.parse_args(argv)
+    options = cn.figurescript.options(__doc__, BUDGETS, argv)
     samples, n = BUDGETS[options.budget]
     write(compute(samples=samples, n=n, seed=options.seed), options.out / "tail_estimators")
 
