@@ -11,7 +11,8 @@ The dichotomy (Gribonval, Cevher, Davies 2012, Prop. 1): for independent entries
     (M / E Y^p)^(1/p),    M = E[Y^p; Y <= q],    q the (1 - kappa)-quantile,
 
 if E Y^p is finite, and to 0 for every kappa > 0 if it is not: for a power tail of index alpha, if p >= alpha. How it
-tends to 0, and which width a given error needs, is in width.py, whose functions have their public names here.
+tends to 0 is in error_law.py, and which width a given error needs in width.py; their functions have their public names
+here.
 
 What goes wrong
 ---------------
@@ -27,7 +28,8 @@ import numpy as np
 from chaosnum import check
 from chaosnum.column_law import ColumnLaw, column_law
 from chaosnum.column_sample import SampleLaw, kept
-from chaosnum.width import Width, error_cdf, error_quantiles, required_width, scaled_limit_quantiles
+from chaosnum.error_law import error_cdf, error_quantiles, scaled_limit_quantiles
+from chaosnum.width import Width, required_width
 
 __all__ = [
     "ColumnLaw",
