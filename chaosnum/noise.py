@@ -28,7 +28,7 @@ KINDS = ("I", "II", "III", "III-paper")
 
 
 @kernel
-def _independent(out, law, scale, seed, replica, step, refine, start, stop):
+def _independent(out, law, scale, seed, replica, unit, step, refine, start, stop):
     """out[c, i] = scale * sum over the fine steps of independent SaS variables, for blocks start..stop."""
     p, n = out.shape
     x, scratch = np.empty(BLOCK), np.empty(BLOCK)
@@ -38,7 +38,7 @@ def _independent(out, law, scale, seed, replica, step, refine, start, stop):
         for c in range(p):
             row = out[c, first : first + m]
             for fine in range(refine):
-                draw_block(x, scratch, m, law, seed, replica, first, step * refine + fine, c, NOISE)
+                draw_block(x, scratch, m, law, seed, replica, unit + first, step * refine + fine, c, NOISE)
                 if fine == 0:
                     for i in range(m):
                         row[i] = scale * x[i]
@@ -48,7 +48,7 @@ def _independent(out, law, scale, seed, replica, step, refine, start, stop):
 
 
 @kernel
-def _rotational(out, law, gauss, scale, seed, replica, step, refine, start, stop):
+def _rotational(out, law, gauss, scale, seed, replica, unit, step, refine, start, stop):
     """out[., i] = scale * sum over the fine steps of sqrt(A) times a vector of N(0, 2) variables."""
     p, n = out.shape
     x, scratch, radius = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
@@ -57,12 +57,12 @@ def _rotational(out, law, gauss, scale, seed, replica, step, refine, start, stop
         m = min(BLOCK, n - first)
         for fine in range(refine):
             at = step * refine + fine
-            positive_block(radius, scratch, m, law, seed, replica, first, at, 0, SUBORDINATOR)
+            positive_block(radius, scratch, m, law, seed, replica, unit + first, at, 0, SUBORDINATOR)
             for i in range(m):
                 radius[i] = scale * np.sqrt(radius[i])
             for c in range(p):
                 row = out[c, first : first + m]
-                draw_block(x, scratch, m, gauss, seed, replica, first, at, c, NOISE)
+                draw_block(x, scratch, m, gauss, seed, replica, unit + first, at, c, NOISE)
                 if fine == 0:
                     for i in range(m):
                         row[i] = radius[i] * x[i]
@@ -89,6 +89,8 @@ class Path:
     refine : int, default 1
         Fine steps in a step: an increment is the sum over the fine steps ``step * refine + 0 .. refine - 1``, each
         with factor `scale`.
+    unit : int, default 0
+        Number of the first unit, a multiple of 2^32: layers of a network have units of their own.
     threads : int, default 1
         Threads to use; the increments do not depend on it.
 
@@ -98,30 +100,37 @@ class Path:
         A parameter outside its range.
     """
 
-    def __init__(self, kind, alpha, p, n, *, seed, replica=0, scale=1.0, refine=1, threads=1):
+    def __init__(self, kind, alpha, p, n, *, seed, replica=0, scale=1.0, refine=1, unit=0, threads=1):
         self.kind = check.one_of("noise", kind, KINDS)
         self.alpha = check.stable_index(alpha)
         self.p, self.n = check.whole("p", p, 1, COMPONENTS), check.whole("n", n, 1, PARTICLES)
         self.seed, self.replica = check.seed(seed), check.replica(replica)
         self.refine = check.whole("refine", refine, 1, STEPS)
         self.scale = check.nonnegative("scale", scale) * (0.5**0.5 if kind == "III-paper" else 1.0)
+        self.unit = check.whole("unit", unit, 0, PARTICLES - self.n)
+        if self.unit % 2**32:  # a block of draws has one high word of the particle's number
+            raise ValueError(f"unit must be a multiple of 2^32, got {unit!r}")
         self.threads = count(threads)
         # With one component, or A = 1, Type III is Type II.
         self.rotational = kind.startswith("III") and self.alpha < 2.0 and self.p > 1
         self.laws = (positive_shape(self.alpha / 2.0), shape(2.0)) if self.rotational else (shape(self.alpha),)
 
     def fill(self, step, out):
-        """Write the increments of one step into `out`, a C-contiguous float64 array of shape (p, n)."""
+        """Write the increments of one step into `out`, a C-contiguous array of shape (p, n).
+
+        In a float32 array each increment is that of a float64 array, rounded once (for ``refine=1``).
+        """
         if not 0 <= step < STEPS // self.refine:
             raise ValueError(f"step must be a whole number in [0, {STEPS // self.refine - 1}], got {step!r}")
         rows = out[:1] if self.kind == "I" else out
         fill = _rotational if self.rotational else _independent
-        arguments = (rows, *self.laws, self.scale, self.seed, self.replica, step, self.refine)
+        arguments = (rows, *self.laws, self.scale, self.seed, self.replica, self.unit, step, self.refine)
         blocks = -(-self.n // BLOCK)
         if self.threads == 1:
             fill(*arguments, 0, blocks)
         else:
-            over_blocks(lambda start, stop: fill(*arguments, start, stop), blocks, self.threads)
+            least = max(1, 64 // len(rows))  # blocks that are worth handing to a thread
+            over_blocks(lambda start, stop: fill(*arguments, start, stop), blocks, self.threads, least=least)
         if self.kind == "I":
             out[1:] = out[0]
         return out

@@ -27,7 +27,7 @@ from chaosnum.jit import as_float, fma, inline
 
 PARTICLES, STEPS, COMPONENTS, REPLICAS, STREAMS = 2**40, 2**32, 2**24, 2**28, 16
 # Streams. Samples have their own, so that a measure may draw data and simulate with one seed.
-NOISE, SUBORDINATOR, INITIAL, SAMPLE, POSITIVE_SAMPLE = 0, 1, 2, 3, 4
+NOISE, SUBORDINATOR, INITIAL, SAMPLE, POSITIVE_SAMPLE, BATCH = 0, 1, 2, 3, 4, 5
 
 _M0, _M1 = uint64(0xD2511F53), uint64(0xCD9E8D57)  # multipliers
 _W0, _W1 = uint64(0x9E3779B9), uint64(0xBB67AE85)  # Weyl increments of the key
