@@ -13,6 +13,8 @@ What goes wrong: softmax overflows unless the largest output is taken off first.
 four digits: losses are summed in float64.
 """
 
+from functools import partial
+
 import numpy as np
 
 from chaosnum.blas import one_thread
@@ -117,7 +119,7 @@ class Pass:
         """The activations of all layers, and the outputs before the factor k."""
         below = X
         for theta, a in zip(weights, self.a):
-            self._side_by_side(a.shape[1], theta.shape[0], lambda *ends: self._layer(below, theta, a, *ends))  # noqa: B023
+            self._side_by_side(a.shape[1], theta.shape[0], partial(self._layer, below, theta, a))
             below = a
         v = weights[-1]
 
@@ -149,8 +151,8 @@ class Pass:
             above = self.outputs
             for layer in reversed(range(len(self.a))):
                 below = self.a[layer - 1] if layer else X
-                work = below.shape[1] + above.shape[1]
-                self._side_by_side(self.a[layer].shape[1], work, lambda *ends: self._back(weights, layer, below, above, *ends))  # noqa: B023, E501
+                task = partial(self._back, weights, layer, below, above)
+                self._side_by_side(self.a[layer].shape[1], below.shape[1] + above.shape[1], task)
                 above = self._d[layer]
         return loss / self.m
 

@@ -20,8 +20,8 @@ from chaosnum.philox import BATCH, address, philox
 def _keys(out, seed, epoch):
     x0, x1, x2, x3, k0, k1 = address(seed, 0, 0, epoch, 0, BATCH)
     for i in range(out.size):
-        a, b, c, d = philox(x0 + uint64(i), x1, x2, x3, k0, k1)
-        out[i] = (a << uint64(32)) | b
+        high, low, _, _ = philox(x0 + uint64(i), x1, x2, x3, k0, k1)
+        out[i] = (high << uint64(32)) | low
 
 
 class Minibatches:

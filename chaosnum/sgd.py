@@ -74,7 +74,8 @@ class Noise:
         if self.kind == "none":
             return None
         scale = self.sigma * eta ** (1.0 / self.alpha)
-        return noise.Path(self.kind, self.alpha, *shape, seed=seed, scale=scale, unit=layer * mlp.LAYER, threads=threads)
+        where = {"seed": seed, "unit": layer * mlp.LAYER, "threads": threads}
+        return noise.Path(self.kind, self.alpha, *shape, scale=scale, **where)
 
 
 @dataclass(frozen=True)
