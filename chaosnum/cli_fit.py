@@ -26,8 +26,9 @@ measured and as the theorem foretells it from alpha.
 A column holds all weights into one hidden unit. Where it lies in an array
 depends on who wrote the file: --columns takes the last axis for the units
 (this package, Keras, Flax), --rows the first (PyTorch, Linear and Conv),
---entries every number by itself. By default .safetensors is read by rows and
-everything else by columns; vectors, such as biases, are entries in any case.
+--entries every number by itself. By default .safetensors is read by rows (but
+this package's by columns) and everything else by columns; vectors, such as
+biases, are entries in any case.
 Every result says which way it was read. A layer needs 100 units."""
 _EXAMPLES = """examples:
   chaosnum fit model.safetensors                every layer of 100 units or more

@@ -42,6 +42,7 @@ class Tensor:
     shape : tuple of int
     dtype : str, as "float32" or "bfloat16"
     load : callable () -> ndarray
+    units : str, "columns" where the file says so (this package's own weights), else empty
     """
 
     file: str
@@ -49,6 +50,7 @@ class Tensor:
     shape: tuple
     dtype: str
     load: Callable
+    units: str = ""
 
     @property
     def name(self):
@@ -260,11 +262,12 @@ def _safetensors(path):
         pass
     found = []
     with safe_open(str(path), framework="numpy") as file:  # checks that the header and the bytes agree
+        units = "columns" if "chaosnum" in (file.metadata() or {}) else ""  # written by checkpoint.py
         for key in sorted(file.keys(), key=natural):
             part = file.get_slice(key)
             dtype = _FLOATS.get(part.get_dtype(), part.get_dtype())
             load = partial(_bfloat16 if dtype == "bfloat16" else _safetensor, path, key)
-            found.append(Tensor(path.name, key, tuple(part.get_shape()), dtype, load))
+            found.append(Tensor(path.name, key, tuple(part.get_shape()), dtype, load, units))
     if not found:
         raise _Refused(f"{path.name} holds no tensors")
     return found

@@ -7,8 +7,9 @@ of who wrote the file, so there are three readings, `units`:
     "rows"      the first axis does: PyTorch's Linear (out, in) and Conv (out, in, height, width)
     "entries"   every entry is a unit of its own
 
-Without a choice, .safetensors is read by rows, because PyTorch writes it, and every other format by columns. An array
-of one dimension (a bias, a list of norms), or with a single row or column, is read by entries in any case.
+Without a choice, .safetensors is read by rows, because PyTorch writes it, and every other format by columns, as are the
+.safetensors files of this package, which say so. An array of one dimension (a bias, a list of norms), or with a single
+row or column, is read by entries in any case.
 
 What is fitted needs 100 units: a Hill plot of ten columns says nothing. In a file of many layers those that cannot be
 fitted are passed over, with the reason; a layer that is asked for by its name, or is alone, must be one that can.
@@ -138,7 +139,7 @@ def _read(chosen, passed, wanted, units):
     yield from passed
     any_layer, last = False, ""
     for tensor in chosen:
-        how = units or ("rows" if tensor.file.lower().endswith(".safetensors") else "columns")
+        how = units or tensor.units or ("rows" if tensor.file.lower().endswith(".safetensors") else "columns")
         reason = _unfit(tensor, how)
         if not reason:
             how = _taken(tensor, how)

@@ -11,8 +11,9 @@ import zipfile
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
-from chaosnum import weightfiles, weights
+from chaosnum import checkpoint, weightfiles, weights
 
 RNG = np.random.default_rng(0)
 W = RNG.standard_cauchy((7, 130))  # 130 columns of 7
@@ -411,3 +412,14 @@ def test_a_file_is_never_executed(write, tmp_path):
     for handle in np.load(tmp_path / "b.npy", allow_pickle=True):
         handle.close()
     assert mark.exists()
+
+
+def test_weights_that_this_package_wrote_are_read_by_columns_without_being_told(tmp_path):
+    ours, theirs = tmp_path / "ours.safetensors", tmp_path / "theirs.safetensors"
+    x = np.random.default_rng(0).standard_normal((7, 150))
+    checkpoint.save(ours, [x, x.T], {})
+    safetensors.numpy.save_file({"layer0": np.ascontiguousarray(x.T)}, theirs)
+    (mine,), (yours,) = weights.load(ours, layers=["layer0"]), weights.load(theirs)
+    assert (mine.units, mine.n, mine.p) == ("columns", 150, 7)
+    assert (yours.units, yours.n, yours.p) == ("rows", 150, 7)
+    np.testing.assert_allclose(mine.norms(), yours.norms())
