@@ -90,6 +90,38 @@ def _cross_entropy(f, y, factor, slope):
     return loss, right
 
 
+@kernel
+def _back_two(a, f, v, gradient, d, unit, start, stop):
+    """For two outputs gradient = a' f and d = (f v') act'(.), columns start..stop, in one pass over a.
+
+    BLAS would read a three times, for two products of almost no arithmetic. Sums over rows are taken `BLOCK` rows at a
+    time, so that float32 does not lose digits over many.
+    """
+    zero, one = a.dtype.type(0), a.dtype.type(1)
+    width = stop - start
+    v0, v1 = np.ascontiguousarray(v[start:stop, 0]), np.ascontiguousarray(v[start:stop, 1])
+    gradient[start:stop] = zero
+    for first in range(0, a.shape[0], BLOCK):
+        g0, g1 = np.zeros(width, a.dtype), np.zeros(width, a.dtype)
+        for x in range(first, min(first + BLOCK, a.shape[0])):
+            row, out, f0, f1 = a[x, start:stop], d[x, start:stop], f[x, 0], f[x, 1]
+            for j in range(width):
+                g0[j] += f0 * row[j]
+                g1[j] += f1 * row[j]
+            if unit == RELU:
+                for j in range(width):
+                    out[j] = f0 * v0[j] + f1 * v1[j] if row[j] > zero else zero
+            elif unit == TANH:
+                for j in range(width):
+                    out[j] = (f0 * v0[j] + f1 * v1[j]) * (one - row[j] * row[j])
+            else:
+                for j in range(width):
+                    out[j] = (f0 * v0[j] + f1 * v1[j]) * (row[j] * (one - row[j]))
+        for j in range(width):
+            gradient[start + j, 0] += g0[j]
+            gradient[start + j, 1] += g1[j]
+
+
 class Pass:
     """Buffers for batches of m rows through one network, and the passes.
 
@@ -159,10 +191,14 @@ class Pass:
     def _back(self, weights, layer, below, above, start, stop):
         """d^l and the gradient of theta^l for the units start..stop, and their part of the next layer's gradient."""
         a, d, theta = self.a[layer], self._d[layer], weights[layer + 1]
-        np.matmul(above, theta[start:stop].T, out=d[:, start:stop])
-        if layer + 1 == len(self.a) and layer + 1 < len(self.gradients):
-            np.matmul(a[:, start:stop].T, above, out=self.gradients[layer + 1][start:stop])
-        _times_derivative(d, a, self.unit, start, stop)
+        outermost = layer + 1 == len(self.a) and layer + 1 < len(self.gradients)  # below a trained output layer
+        if outermost and theta.shape[1] == 2:
+            _back_two(a, above, theta, self.gradients[layer + 1], d, self.unit, start, stop)
+        else:
+            np.matmul(above, theta[start:stop].T, out=d[:, start:stop])
+            if outermost:
+                np.matmul(a[:, start:stop].T, above, out=self.gradients[layer + 1][start:stop])
+            _times_derivative(d, a, self.unit, start, stop)
         np.matmul(below.T, d[:, start:stop], out=self.gradients[layer][:, start:stop])
 
     def _side_by_side(self, units, work, task):
@@ -170,8 +206,9 @@ class Pass:
         blocks = -(-units // BLOCK)
 
         def some(first, last):
-            for block in range(first, last):
-                task(block * BLOCK, min((block + 1) * BLOCK, units))
+            with np.errstate(all="ignore"):  # on the thread that works: an overflow is a result, which the loss tells
+                for block in range(first, last):
+                    task(block * BLOCK, min((block + 1) * BLOCK, units))
 
         over_blocks(some, blocks, self.threads, least=max(1, int(_WORTH / (work * self.m * min(BLOCK, units) + 1))))
 

@@ -1,9 +1,9 @@
 """This machine's speed against the peers that are installed, as ratios from one run.
 
 Every peer is timed alternately with chaosnum (``race.py``) on the same number of threads; "24x" reads: 24 times
-the peer's speed. Everything is float64, alpha = 1.5. What the peers do is in ``peers.py`` and ``peers_optional.py``;
-what is not installed is shown as such. The instruments' part is in ``bench_instruments.py``. Memory, starts and
-the processor's limit come from ``footprint.py``.
+the peer's speed. Everything is float64, alpha = 1.5, but for SGD on data. What the peers do is in ``peers.py`` and
+``peers_optional.py``; what is not installed is shown as such. The part of SGD is in ``bench_sgd.py``, the instruments'
+in ``bench_instruments.py``. Memory, starts and the processor's limit come from ``footprint.py``.
 
 How far we are from the limit: a draw holds `MULTIPLIES` multiplications and fused multiply-adds of floating-point
 numbers (counted in the compiled loops of ``stable.draw_block``; additions, three divisions and the integer
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import chaosnum
-from chaosnum import footprint, particles, peers, peers_optional, stable
+from chaosnum import blas, footprint, particles, peers, peers_optional, stable
 from chaosnum.kuramoto import Kuramoto
 from chaosnum.network import Network
 from chaosnum.race import Peer, race, tell
@@ -43,6 +43,7 @@ class Effort:
     draws: int = 2**20
     kuramoto: int = 10**6
     network: int = 10**4
+    sgd: int = 2000
     data: int = 1000
     memory: int = 10**7
     law: int = 1000
@@ -87,10 +88,11 @@ def measure(effort=None):
     sections += [_kuramoto(effort, threads) for threads in some]
     sections += [_network(effort, threads) for threads in some]
     figures = [*_limits(effort, sections, some), *_costs(effort, some[-1])]
-    from chaosnum import bench_instruments  # which imports from here
+    from chaosnum import bench_instruments, bench_sgd  # which import from here
 
-    sections += bench_instruments.sections(effort)
-    figures += bench_instruments.figures(effort)
+    for part in (bench_sgd, bench_instruments):
+        sections += part.sections(effort)
+        figures += part.figures(effort)
     return {
         "version": chaosnum.__version__, "alpha": ALPHA, "seconds": round(time.perf_counter() - begun, 1),
         "machine": found, "sections": sections, "figures": figures,
@@ -110,7 +112,7 @@ def machine():
     features = llvm.get_host_cpu_features()
     return {
         "processor": _processor(), "llvm": llvm.get_host_cpu_name(), "cores": cores(), "system": platform.system(),
-        "vectors": [name for name in VECTORS if features.get(name)], "versions": versions,
+        "vectors": [name for name in VECTORS if features.get(name)], "blas": blas.description(), "versions": versions,
     }  # fmt: skip
 
 
@@ -202,14 +204,14 @@ def _limits(effort, sections, some):
     timing = {"rounds": effort.rounds, "seconds": effort.seconds}
     peak = {threads: footprint.multiply_adds(threads, **timing) for threads in some}
     for threads, rate in peak.items():
-        yield figure("multiply-adds", rate / 1e9, "G/s", f"float64, the most that {_threads(threads)} can do")
+        yield figure("multiply-adds", rate / 1e9, "G/s", f"float64, the most that {threads_words(threads)} can do")
     draws = sections[0]["rows"][0]["median"] * 1e6
     yield figure("draws", 100 * MULTIPLIES * draws / peak[1], "%", f"of that, by the {MULTIPLIES} in a draw, 1 thread")
     for section in sections:
         if section["unit"] == "ms":
             products = 3 * effort.data * 64 * effort.network / (section["rows"][0]["median"] / 1e3)
             share = 100 * products / peak[section["threads"]]
-            yield figure("bed N", share, "%", f"of that, by its matrix products, {_threads(section['threads'])}")
+            yield figure("bed N", share, "%", f"of that, by its matrix products, {threads_words(section['threads'])}")
 
 
 def _costs(effort, threads):
@@ -218,7 +220,7 @@ def _costs(effort, threads):
     name, found = f"bed K, n = {power_of_ten(effort.memory)}", footprint.memory(effort.memory, 10, threads)
     if found["bytes"] is not None:
         yield figure(name, found["bytes"] / 1e9, "GB", "highest memory of the whole process", target=1.5)
-    yield figure(name, found["seconds"] / effort.memory * 1e9, "ns", f"a particle-step, {_threads(threads)}")
+    yield figure(name, found["seconds"] / effort.memory * 1e9, "ns", f"a particle-step, {threads_words(threads)}")
     yield figure("import chaosnum", footprint.import_seconds(), "s", "a process that does nothing else")
     if effort.starts:
         tell("the start of a process")
@@ -240,10 +242,11 @@ def show(result, *, stream=None):
     found = result["machine"]
     vectors = ", ".join(found["vectors"]) or "no vector instructions known"
     console.print(f"{found['processor']} ({found['llvm']}; {vectors}), {found['cores']} cores, {found['system']}")
-    console.print(", ".join(f"{name} {number}" for name, number in found["versions"].items() if number), style="dim")
+    versions = [f"{name} {number}" for name, number in found["versions"].items() if number]
+    console.print(", ".join([*versions, found["blas"]]), style="dim")
     console.print("median (lowest - highest); 2.0x: chaosnum has twice the peer's speed", style="dim")
     for section in result["sections"]:
-        title = f"{section['title']}, {_threads(section['threads'])}: {section['unit']}"
+        title = f"{section['title']}, {threads_words(section['threads'])}: {section['unit']}"
         _print_block(console, title, [(_cells(row), row["met"]) for row in section["rows"]])
     figures = [((f["name"], f"{_number(f['value'])} {f['unit']}", f["detail"], _aim(f, "at most")), f["met"])
                for f in result["figures"]]  # fmt: skip
@@ -288,5 +291,5 @@ def power_of_ten(n):
     return f"1e{len(str(n)) - 1}" if n == 10 ** (len(str(n)) - 1) else str(n)
 
 
-def _threads(number):
+def threads_words(number):
     return "1 thread" if number == 1 else f"{number} threads"
