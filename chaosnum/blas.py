@@ -14,9 +14,12 @@ The bits still depend on the BLAS and on the kernels that it chose; `description
 
 import os
 import sys
+from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
 
 VARIABLE = "OPENBLAS_CORETYPE"
+_LOCK, _INSIDE = Lock(), []  # the limit that is set, once for everyone within it
 _AVX512 = {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}  # what OpenBLAS's SkylakeX kernels are made of
 
 
@@ -45,9 +48,33 @@ def choose_kernels(processor=None):
     return True
 
 
+@contextmanager
 def one_thread():
-    """A context manager within which BLAS calls run on the thread that makes them."""
-    return _controller().limit(limits=1, user_api="blas")
+    """A context manager within which BLAS calls run on the thread that makes them.
+
+    The number of threads belongs to the whole process, and several threads may train at once: the first one in sets it,
+    and the last one out gives back what was there.
+    """
+    with _LOCK:
+        if not _INSIDE:
+            _take_over()
+        _INSIDE.append(_INSIDE[0] if _INSIDE else _controller().limit(limits=1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _LOCK:
+            limit = _INSIDE.pop()
+            if not _INSIDE:
+                _take_over()
+                limit.restore_original_limits()
+                _take_over()
+
+
+def _take_over():
+    """Nobody is in charge of BLAS's threads: newer versions of threadpoolctl ignore all but one thread, silently."""
+    for library in _controller().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 def description():

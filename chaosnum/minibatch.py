@@ -13,7 +13,7 @@ from numba import uint64
 
 from chaosnum import check
 from chaosnum.jit import kernel
-from chaosnum.philox import BATCH, address, philox
+from chaosnum.philox import BATCH, STEPS, address, philox
 
 
 @kernel
@@ -48,7 +48,14 @@ class Minibatches:
         self._epoch, self._order = None, None
 
     def rows(self, step):
-        """The rows of one step -> ndarray of int64, shape (batch,), or None for the whole set in its own order."""
+        """The rows of one step -> ndarray of int64, shape (batch,), or None for the whole set in its own order.
+
+        Raises
+        ------
+        ValueError
+            A step outside [0, 2^32).
+        """
+        step = check.whole("step", step, 0, STEPS - 1)
         if self.batch == self.m:
             return None
         epoch, place = divmod(step, self.m // self.batch)

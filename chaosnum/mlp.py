@@ -123,6 +123,8 @@ class MLP:
         ValueError
             Another number of layers, other shapes or another type.
         """
+        if not isinstance(weights, (list, tuple)):
+            raise ValueError(f"weights must be a list of arrays, one a layer, got {type(weights).__name__}")
         found = [(np.shape(w), str(getattr(w, "dtype", type(w).__name__))) for w in weights]
         wanted = [(shape, self.dtype) for shape in self.shapes]
         if found != wanted:
@@ -228,14 +230,27 @@ def check_data(network, X, y):
     Raises
     ------
     ValueError
-        Another number of columns, classes out of range, no rows.
+        Another number of columns, no rows, values that are not finite in the network's type, classes out of range.
     """
     X = check.finite_array("X", X, ndim=2) if not isinstance(X, np.ndarray) else X
-    X, y = np.ascontiguousarray(X, dtype=network.dtype), np.asarray(y)
     if X.ndim != 2 or X.shape[1] != network.inputs:
         raise ValueError(f"X must have {network.inputs} columns, got shape {X.shape}")
-    if y.shape != (len(X),) or y.dtype.kind not in "iu" or not len(X):
-        raise ValueError(f"y must have one whole number for each of the {len(X)} rows of X, got shape {y.shape}")
+    if X.dtype.kind not in "fiub":
+        raise ValueError(f"X must be an array of finite numbers, got dtype {X.dtype}")
+    with np.errstate(over="ignore"):
+        X = np.ascontiguousarray(X, dtype=network.dtype)
+    bad = X.size - int(np.count_nonzero(np.isfinite(X)))  # ReLU and BLAS would carry a NaN on to every weight
+    if bad:
+        raise ValueError(f"X must be finite in {network.dtype}, got {bad} NaN or infinite value(s)")
+    wanted = f"y must have one whole number for each of the {len(X)} rows of X"
+    try:
+        y = np.asarray(y)
+    except ValueError:  # rows of different lengths
+        raise ValueError(f"{wanted}, got {type(y).__name__}") from None
+    if y.shape != (len(X),) or not len(X):
+        raise ValueError(f"{wanted}, got shape {y.shape}")
+    if y.dtype.kind not in "iu":
+        raise ValueError(f"{wanted}, got dtype {y.dtype}")
     if y.min() < 0 or y.max() >= network.classes:
         raise ValueError(f"y must lie in [0, {network.classes - 1}], got {y.min()} to {y.max()}")
     return X, y.astype(np.int64, copy=False)

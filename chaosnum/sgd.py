@@ -37,6 +37,7 @@ from chaosnum.threads import count, over_blocks
 
 KINDS = ("none", *noise.KINDS)
 EXPLODED = 1e4  # times the loss of guessing, log C: far beyond what a jump of the noise does, and near overflow
+_EXTREME = 300 * math.log(10)  # logarithms of scales beyond it leave double precision
 _WORTH = 10**5  # numbers that are worth handing to a thread
 
 
@@ -73,6 +74,10 @@ class Noise:
         """The noise of a layer of this shape -> `noise.Path`, or None without noise."""
         if self.kind == "none":
             return None
+        power = math.log(eta) / self.alpha
+        size = math.log(self.sigma) + power
+        if max(abs(power), abs(size)) > _EXTREME:
+            raise ValueError(f"sigma eta^(1/alpha) must lie in [1e-300, 1e300], got 1e{size / math.log(10):+.0f}")
         scale = self.sigma * eta ** (1.0 / self.alpha)
         where = {"seed": seed, "unit": layer * mlp.LAYER, "threads": threads}
         return noise.Path(self.kind, self.alpha, *shape, scale=scale, **where)
@@ -194,11 +199,23 @@ class Training:
         weights : list of ndarray
         evaluations : sequence of Evaluation
             Those before `step`.
+
+        Raises
+        ------
+        ValueError
+            Weights of another network, or a step at which a run is not evaluated.
         """
-        self.step = check.whole("step", step, 0, self.schedule.cap)
-        self.weights = [np.array(w, order="C") for w in self.network.check_weights(weights)]
+        step, every = check.whole("step", step, 0, self.schedule.cap), self.schedule.every
+        if step % every:  # the evaluations would come at other steps than in a run that was not interrupted
+            raise ValueError(f"step must be a multiple of every = {every}, got {step}")
+        weights = self.network.check_weights(weights)
+        self.step, self.weights = step, [np.array(w, order="C") for w in weights]
         self.evaluations, self.stopped = list(evaluations), ""
+        self._keep()
         return self
+
+    def _keep(self):
+        self._kept = self.step, [w.copy() for w in self.weights]
 
     def run(self):
         """Train to the end -> self."""
@@ -213,13 +230,16 @@ class Training:
         ------
         Diverged
             Weights and step are then those of this evaluation, or of the one before if this one is not finite.
+        ValueError
+            Training is over.
         """
+        if self.stopped:
+            raise ValueError(f"training is over at step {self.step} ({self.stopped}), restore a state to go on")
         score = mlp.evaluate(self.network, self.weights, self.X, self.y, threads=self.threads)
-        if not self._good(score.loss):
-            self._give_up(self.step, score.loss)
+        self._check(score.loss)
         found = Evaluation(self.step, score.loss, score.accuracy)
         self.evaluations.append(found)
-        self._kept = self.step, [w.copy() for w in self.weights]
+        self._keep()
         schedule = self.schedule
         reached = schedule.target is not None and score.accuracy >= schedule.target
         for _ in range(1 if reached else min(schedule.every, schedule.cap - self.step)):
@@ -228,14 +248,16 @@ class Training:
             self.stopped = "target"
         elif self.step >= schedule.cap:
             self.stopped = "cap"
+        if self.stopped and not all(np.isfinite(w).all() for w in self.weights):  # nothing evaluates them any more
+            self.stopped = ""
+            self._give_up("weights that are not finite")
         return found
 
     def _take_step(self, noisy):
         rows = self.batches.rows(self.step)
         X, y = (self.X, self.y) if rows is None else (self.X[rows], self.y[rows])
         loss = self._pass.gradient(self.weights, X, y)
-        if not self._good(loss):
-            self._give_up(self.step, loss)
+        self._check(loss)
         for layer, (theta, gradient) in enumerate(zip(self.weights, self._pass.gradients)):
             path = self._paths[layer] if noisy and layer < len(self._paths) else None
             if path is None:
@@ -248,17 +270,15 @@ class Training:
         run = lambda start, stop: kernel(theta, *others, self._eta, start, stop)  # noqa: E731
         over_blocks(run, theta.shape[0], self.threads, least=-(-_WORTH // theta.shape[1]))
 
-    def _good(self, loss):
-        return loss <= EXPLODED * math.log(self.network.classes)  # false for a NaN
+    def _check(self, loss):
+        if not loss <= EXPLODED * math.log(self.network.classes):  # a NaN is not below anything
+            beyond = f", more than {EXPLODED:g} times that of guessing" if loss < math.inf else ""
+            self._give_up(f"loss {loss:.3g}{beyond}")
 
-    def _give_up(self, step, loss):
-        if hasattr(self, "_kept"):
-            self.step, self.weights = self._kept
-        smaller = "eta" if self.noise.kind == "none" else "eta or sigma"
-        given = f"eta = {self.schedule.eta:g}"
-        if self.noise.kind != "none":
-            given += f", sigma = {self.noise.sigma:g}"
-        raise Diverged(
-            f"training diverged at step {step}: loss {loss:.3g}, more than {EXPLODED:g} times that of guessing; take a "
-            f"smaller {smaller} (now {given})"
-        )
+    def _give_up(self, what):
+        step, noisy = self.step, self.noise.kind != "none"
+        self.step, self.weights = self._kept
+        now = f"eta = {self.schedule.eta:g}" + (f", sigma = {self.noise.sigma:g}" if noisy else "")
+        smaller = f"take a smaller eta{' or sigma' if noisy else ''} (now {now})"
+        remedy = smaller if step else "scale the data"  # the initial weights know neither eta nor sigma
+        raise Diverged(f"training diverged at step {step}: {what}; {remedy}")

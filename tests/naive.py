@@ -90,10 +90,11 @@ def positive_at(a, seed, *address):
     return positive_stable(a, math.pi * (1 - abs(v)), w)
 
 
-def increments(kind, alpha, p, n, *, seed, step, replica=0, refine=1, scale=1.0):
+def increments(kind, alpha, p, n, *, seed, step, replica=0, refine=1, scale=1.0, first=0):
     """Noise increments by the definitions of Types I, II, III, one address after the other -> (p, n)."""
     out = np.zeros((p, n))
-    for i in range(n):
+    for j in range(n):
+        i = first + j
         for fine in range(step * refine, (step + 1) * refine):
             for c in range(p):
                 if kind == "I":
@@ -103,7 +104,7 @@ def increments(kind, alpha, p, n, *, seed, step, replica=0, refine=1, scale=1.0)
                 else:
                     subordinator = positive_at(alpha / 2, seed, replica, i, fine, 0, 1)
                     x = math.sqrt(subordinator) * sas_at(2.0, seed, replica, i, fine, c, 0)
-                out[c, i] += scale * x * (math.sqrt(0.5) if kind == "III-paper" else 1.0)
+                out[c, j] += scale * x * (math.sqrt(0.5) if kind == "III-paper" else 1.0)
     return out
 
 
@@ -176,6 +177,79 @@ class Network:
             gradient = np.append(x, 1.0)[:, None] * ACT_SLOPE[self.unit](x @ theta[:-1] + theta[-1])
             drift -= LOSS_SLOPE[self.loss](f, y) * gradient / len(self.X)
         return theta + eta * drift + noise
+
+
+# ---------------------------------------------------------------- classification: weights[l] is (fan in, units)
+
+
+class Classifier:
+    """f = act(... act(x theta^1) ...) v and mean cross-entropy, row by row; mean-field: f / n, v fixed, gradient n."""
+
+    def __init__(self, unit, mean_field=False):
+        self.act, self.slope, self.mean_field = ACT[unit], ACT_SLOPE[unit], mean_field
+
+    def layers(self, weights, x):
+        """Activations of all layers from the row itself on, those before the activation, and the outputs."""
+        before, after = [], [x]
+        for theta in weights[:-1]:
+            before.append(after[-1] @ theta)
+            after.append(self.act(before[-1]))
+        return after, before, after[-1] @ weights[-1] / (len(weights[-1]) if self.mean_field else 1)
+
+    def loss(self, weights, X, y):
+        """Mean cross-entropy; of complex weights as well, for complex steps."""
+        total = 0.0
+        for x, label in zip(X, y):
+            f = self.layers(weights, x)[2]
+            f = f - f[f.real.argmax()]
+            total += np.log(np.exp(f).sum()) - f[label]
+        return total / len(X)
+
+    def accuracy(self, weights, X, y):
+        """Share of the rows whose first largest output is the label's."""
+        return sum(int(self.layers(weights, x)[2].argmax() == label) for x, label in zip(X, y)) / len(X)
+
+    def gradient(self, weights, X, y):
+        """By the weights of the layers that are trained, the chain rule backwards."""
+        out = [np.zeros_like(theta) for theta in weights]
+        for x, label in zip(X, y):
+            after, before, f = self.layers(weights, x)
+            above = np.exp(f - f.max()) / np.exp(f - f.max()).sum()
+            above[label] -= 1.0
+            above /= len(X) * (len(weights[-1]) if self.mean_field else 1)
+            for l in reversed(range(len(weights))):
+                out[l] += np.outer(after[l], above)
+                if l:
+                    above = (weights[l] @ above) * self.slope(before[l - 1])
+        return [len(weights[-1]) * out[0]] if self.mean_field else out
+
+    def step(self, weights, X, y, eta, noise=()):
+        """One step of gradient descent, the noise of the hidden layers added."""
+        new = list(weights)
+        for l, gradient in enumerate(self.gradient(weights, X, y)):
+            new[l] = weights[l] - eta * gradient + (noise[l] if l < len(noise) else 0.0)
+        return new
+
+
+def batch(m, b, *, seed, step):
+    """The rows of a step: an epoch's order is that of the rows' keys, cut into m // b batches."""
+    epoch, place = divmod(step, m // b)
+    words = [philox(pack(0, row, epoch, 0, 5), key(seed)) for row in range(m)]
+    order = sorted(range(m), key=lambda row: words[row][:2])
+    return order[place * b : (place + 1) * b]
+
+
+def uniform_weights(shapes, *, seed, signs=False):
+    """Initial weights, uniform on +-1/sqrt(fan in) by address; in the last layer their signs, if wanted."""
+    out = []
+    for l, (p, n) in enumerate(shapes):
+        words = [[philox(pack(0, l * 2**32 + i, 0, c, 2), key(seed)) for i in range(n)] for c in range(p)]
+        u = np.array([[2 * signed_uniform(*w[:2]) for w in row] for row in words])
+        out.append(np.sign(u) if signs and l == len(shapes) - 1 else u / math.sqrt(p))
+    return out
+
+
+# ---------------------------------------------------------------- the scheme, and the gaps between two of its runs
 
 
 def run(bed, theta, noise, eta):

@@ -174,6 +174,56 @@ def test_a_path_gives_the_increments(kind):
         assert np.array_equal(out, expected)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("alpha", [0.7, 1.5, 2.0])
+def test_float32_is_float64_rounded_once(kind, alpha):
+    path = noise.Path(kind, alpha, 3, 1100, seed=43, scale=0.01)
+    fine, coarse = path.fill(6, np.empty((3, 1100))), path.fill(6, np.empty((3, 1100), np.float32))
+    assert coarse.dtype == np.float32 and np.array_equal(coarse, fine.astype(np.float32))
+    single = noise.Path(kind, alpha, 3, 1100, seed=43, scale=1.0).fill(6, np.empty((3, 1100), np.float32))
+    assert not np.array_equal(np.float32(0.01) * single, coarse)  # partner: rounded before it is scaled
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("unit", [0, 2**32, 4 * 2**32, 255 * 2**32])
+def test_the_units_of_a_layer_are_their_addresses(kind, unit):
+    path = noise.Path(kind, 1.5, 2, 515, seed=2**64 - 1, scale=0.3, unit=unit, threads=3)
+    x = path.fill(2**32 - 1, np.empty((2, 515)))
+    truth = naive.increments(kind, 1.5, 2, 515, seed=2**64 - 1, step=2**32 - 1, scale=0.3, first=unit)
+    np.testing.assert_allclose(x, truth, rtol=1e-10)
+    assert np.array_equal(noise.Path(kind, 1.5, 2, 20, seed=2**64 - 1, scale=0.3, unit=unit).fill(
+        2**32 - 1, np.empty((2, 20))), x[:, :20])  # fmt: skip
+    if unit:
+        assert not np.any(x == noise.increments(kind, 1.5, (2, 515), seed=2**64 - 1, step=2**32 - 1, scale=0.3))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 300, 512, 513, 5 * 512 + 1])
+@pytest.mark.parametrize("p", [1, 2, 64, 140])
+def test_few_blocks_of_many_rows_go_to_threads(kind, n, p):
+    one = noise.Path(kind, 1.5, p, n, seed=44, unit=2**32).fill(3, np.empty((p, n), np.float32))
+    for threads in (2, 3, None):
+        path = noise.Path(kind, 1.5, p, n, seed=44, unit=2**32, threads=threads)
+        assert np.array_equal(path.fill(3, np.empty((p, n), np.float32)), one)
+
+
+@pytest.mark.parametrize(
+    "unit, line",
+    [
+        (1, "unit must be a multiple of 2^32, got 1"),
+        (512, "unit must be a multiple of 2^32, got 512"),
+        (2**32 + 2**31, "unit must be a multiple of 2^32, got 6442450944"),
+        (-(2**32), "unit must be a whole number in [0, 1099511627771], got -4294967296"),
+        (2**40, "unit must be a whole number in [0, 1099511627771], got 1099511627776"),
+        (0.5, "unit must be a whole number in [0, 1099511627771], got 0.5"),
+    ],
+)
+def test_bad_units(unit, line):
+    with pytest.raises(ValueError) as error:
+        noise.Path("II", 1.5, 2, 5, seed=0, unit=unit)
+    assert str(error.value) == line
+
+
 def test_scale_and_shape():
     x = noise.increments("II", 1.5, (2, 300), seed=42, step=0)
     assert x.shape == (2, 300) and x.dtype == np.float64
