@@ -47,7 +47,7 @@ def our_steps(task, kind, threads):
     data = SimpleNamespace(X_train=task.X, y_train=task.y)
     training = sgd.Training(network, data, noise, sgd.Schedule(task.eta), seed=SEED, threads=threads)
     training.restore(0, task.weights, [])
-    return Peer(lambda: training._take_step(kind != "none"), state=lambda: [w.copy() for w in training.weights])
+    return Peer(lambda: training.take_step(kind != "none"), state=lambda: [w.copy() for w in training.weights])
 
 
 def sections(effort):

@@ -243,7 +243,7 @@ class Training:
         schedule = self.schedule
         reached = schedule.target is not None and score.accuracy >= schedule.target
         for _ in range(1 if reached else min(schedule.every, schedule.cap - self.step)):
-            self._take_step(noisy=not reached)
+            self.take_step(noisy=not reached)
         if reached:
             self.stopped = "target"
         elif self.step >= schedule.cap:
@@ -253,7 +253,14 @@ class Training:
             self._give_up("weights that are not finite")
         return found
 
-    def _take_step(self, noisy):
+    def take_step(self, noisy=True):
+        """One step, without an evaluation; `advance` counts them and stops.
+
+        Raises
+        ------
+        Diverged
+            The batch's loss is not finite or has exploded.
+        """
         rows = self.batches.rows(self.step)
         X, y = (self.X, self.y) if rows is None else (self.X[rows], self.y[rows])
         loss = self._pass.gradient(self.weights, X, y)
