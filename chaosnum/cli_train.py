@@ -30,12 +30,14 @@ _EXAMPLES = """examples:
   chaosnum train --resume runs/20260101T120000Z-train
 
 A grid that was stopped or killed goes on with --resume, and ends with the same
-bits as one that was not. The weights are saved by columns, (inputs, units):
-chaosnum fit RUN/weights --columns
+bits as one that was not. The weights are saved by columns, (inputs, units), and
+chaosnum fit RUN/weights reads them so.
 Exit status: 0 trained, 2 wrong usage, bad input or a run that diverged, 130
 stopped by Ctrl-C."""
 _SEVERAL = ("width", "depth", "parametrisation", "noise", "alpha", "seed")
-_SINGLE = ("scaling", "unit", "sigma", "eta", "batch", "target", "every", "cap", "dtype", "prune_error", "scope")
+_SINGLE = (
+    "scaling", "labels", "unit", "sigma", "eta", "batch", "target", "every", "cap", "dtype", "prune_error", "scope",
+)  # fmt: skip
 
 
 def register(commands):
@@ -50,6 +52,7 @@ def register(commands):
     add("--data", metavar="NAME", help="digits, mnist, ecg5000, or a file or folder (default: digits)")
     add("--data-dir", metavar="DIR", help="where mnist and ecg5000 are (default: $CHAOSNUM_DATA, or data)")
     add("--scaling", metavar="HOW", help="none, unit, standardize, columns, rows (default: the data set's own)")
+    add("--labels", metavar="all", help="all five classes of ecg5000, not normal against the rest")
     add("--width", type=number, **several, metavar="N", help=f"units of a hidden layer {_default('width')}")
     add("--depth", type=number, **several, metavar="L", help=f"hidden layers, 1 to 4 {_default('depth')}")
     add("--unit", metavar="|".join(trainsettings.UNITS), help=_default("unit"))
@@ -128,7 +131,7 @@ def _new(options, given):
     experiment.settings(source, **given)  # what is wrong with the options is said before anything is read
     from chaosnum import runfolder, trainfolder
 
-    dataset = _dataset(source, options.data_dir, given.get("scaling"))
+    dataset = _dataset(source, options.data_dir, given)
     known = dataset.name in trainsettings.DEFAULTS and (source in trainsettings.DATA or os.path.isdir(source))
     if not known and "batch" not in given:
         given["batch"] = min(100, dataset.m)
@@ -148,7 +151,7 @@ def _resumed(options, given):
     source = options.data or _there(place, about["where"]["data"])
     folder = options.data_dir or _there(place, about["where"]["folder"])
     try:
-        dataset = _dataset(source, folder, chosen.scaling)
+        dataset = _dataset(source, folder, chosen.as_dict())
     except ValueError as error:
         raise ValueError(f"{error}; --resume takes --data and --data-dir, if the data were moved") from None
     now, then = trainfolder.describe(dataset), about["data"]
@@ -219,10 +222,10 @@ def _print(options, about, path):
     print(f"{about['seconds']:.1f} s of training; weights, figures and every number in {where}")
 
 
-def _dataset(source, folder, scaling):
+def _dataset(source, folder, given):
     from chaosnum import data
 
-    return data.dataset(source, folder=folder, scaling=scaling)
+    return data.dataset(source, folder=folder, scaling=given.get("scaling"), labels=given.get("labels"))
 
 
 def _where(source, folder, out):

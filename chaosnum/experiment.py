@@ -25,7 +25,7 @@ from chaosnum import check
 from chaosnum.trainsettings import Settings, from_dict, settings
 
 __all__ = [
-    "Run", "Settings", "about", "check_data", "columns", "diverged", "evaluated", "from_dict", "network", "result",
+    "Run", "Settings", "about", "check_data", "columns", "diverged", "from_dict", "network", "result",
     "runs", "settings", "training",
 ]  # fmt: skip
 HISTORY = 200  # evaluations kept in a result
@@ -90,11 +90,6 @@ def training(chosen, run, dataset, *, threads=1):
     noise = sgd.Noise() if run.noise == "none" else sgd.Noise(run.noise, run.alpha, chosen.sigma)
     schedule = sgd.Schedule(chosen.eta, chosen.batch, chosen.target, chosen.every, chosen.cap)
     return sgd.Training(network(chosen, run, dataset), dataset, noise, schedule, seed=run.seed, threads=threads)
-
-
-def evaluated(trained):
-    """The state of a run at its last evaluation -> step, weights; what comes after it may already be diverging."""
-    return getattr(trained, "_kept", (trained.step, trained.weights))
 
 
 def check_data(chosen, dataset):

@@ -168,6 +168,8 @@ class Training:
     evaluations : list of Evaluation
     stopped : str
         "" while it goes on, then "target" or "cap".
+    last_good : (int, list of ndarray)
+        Step and weights of the last evaluation whose loss was finite: what a checkpoint keeps.
 
     Raises
     ------
@@ -215,7 +217,7 @@ class Training:
         return self
 
     def _keep(self):
-        self._kept = self.step, [w.copy() for w in self.weights]
+        self.last_good = self.step, [w.copy() for w in self.weights]
 
     def run(self):
         """Train to the end -> self."""
@@ -284,7 +286,7 @@ class Training:
 
     def _give_up(self, what):
         step, noisy = self.step, self.noise.kind != "none"
-        self.step, self.weights = self._kept
+        self.step, self.weights = self.last_good
         now = f"eta = {self.schedule.eta:g}" + (f", sigma = {self.noise.sigma:g}" if noisy else "")
         smaller = f"take a smaller eta{' or sigma' if noisy else ''} (now {now})"
         remedy = smaller if step else "scale the data"  # the initial weights know neither eta nor sigma

@@ -74,7 +74,7 @@ class Folder:
         from chaosnum import checkpoint
 
         begun = perf_counter()
-        step, weights = experiment.evaluated(trained)
+        step, weights = trained.last_good
         history = [[e.step, e.loss, e.accuracy] for e in trained.evaluations if e.step < step]
         state = {"step": step, "evaluations": history, "seconds": seconds}
         with self.lock:

@@ -60,7 +60,7 @@ class Progress:
         self.last = now
         begun, first = self._began
         speed = (step - first) / max(now - begun, 1e-9)
-        words = f"step {step}, loss {evaluation.loss:.3g}, train {100 * evaluation.accuracy:.1f} %"
+        words = f"step {evaluation.step}, loss {evaluation.loss:.3g}, train {100 * evaluation.accuracy:.1f} %"
         words += f", {number(speed)} steps/s" if step > first else ""
         if self.steps and speed > 0:
             words += f", {_time((self.steps - step + (self.total - self._number) * self.steps) / speed)} left"

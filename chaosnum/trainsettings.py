@@ -35,6 +35,8 @@ class Settings:
         A name of `DATA`, or the name of a file or folder.
     scaling : str or None
         As for ``data.dataset``; None for the data set's own.
+    labels : {None, "all"}
+        As for ``data.dataset``: all five classes of ECG5000 in place of normal against the rest.
     width, depth : tuple of int
         Units of a hidden layer, and hidden layers, 1 to 4.
     unit : {"relu", "tanh", "sigmoid"}
@@ -64,6 +66,7 @@ class Settings:
 
     data: str = "digits"
     scaling: str | None = None
+    labels: str | None = None
     width: tuple = (500,)
     depth: tuple = (1,)
     unit: str = "relu"
@@ -92,6 +95,8 @@ class Settings:
             raise ValueError(f"data must be the name of a data set, got {self.data!r}")
         if self.scaling is not None and not isinstance(self.scaling, str):
             raise ValueError(f"scaling must be a word, got {self.scaling!r}")
+        if self.labels is not None:
+            check.one_of("labels", self.labels, ("all",))
         settled = {
             "width": several("width", lambda n: check.whole("width", n, 1, 2**24)),
             "depth": several("depth", lambda n: check.whole("depth", n, 1, DEEPEST)),
