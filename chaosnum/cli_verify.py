@@ -66,7 +66,7 @@ def _verify(options, argv):
     chosen = _of_their_domain(chosen, params.pop("alpha", ()))
     cases = sweep.plan(chosen, options.budget, control=options.control, params=params)
 
-    data = _read_data(params)
+    data = _describe_data(params, chosen)
 
     from chaosnum import runfolder
 
@@ -147,16 +147,19 @@ def _settings(options):
     return params, scales
 
 
-def _read_data(params):
-    """Check a data file for good before anything runs -> its name and SHA-256 for run.json."""
+def _describe_data(params, chosen):
+    """The data's name and SHA-256 for run.json.
+
+    A claim's `ready` has refused what it cannot use; for claims without one the file must hold two classes.
+    """
     if params.get("data", "digits") == "digits":
         return "digits"
     from hashlib import sha256
 
     from chaosnum.data import load
-    from chaosnum.network import Network
 
-    Network(*load(params["data"]))
+    if any("data" in c.params and c.ready is None for c in chosen):
+        load(params["data"])
     path = Path(params["data"])
     return {"name": path.name, "sha256": sha256(path.read_bytes()).hexdigest()}
 
