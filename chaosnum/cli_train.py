@@ -132,6 +132,8 @@ def _new(options, given):
     from chaosnum import runfolder, trainfolder
 
     dataset = _dataset(source, options.data_dir, given)
+    if "labels" in given and dataset.name != "ecg5000":
+        raise ValueError(f"labels must be left out for all data but ecg5000, got {given['labels']!r}")
     known = dataset.name in trainsettings.DEFAULTS and (source in trainsettings.DATA or os.path.isdir(source))
     if not known and "batch" not in given:
         given["batch"] = min(100, dataset.m)
@@ -190,9 +192,12 @@ def _run(options, folder, chosen, dataset, threads):
             print(f"{total} run{'' if total == 1 else 's'}, into {path}", file=sys.stderr, flush=True)
             with Progress(total, chosen.cap if chosen.target is None else None) as progress:
                 traingrid.run(folder, chosen, dataset, progress, threads=count(threads))
+                progress.drawing()
                 failure = traingrid.finish(folder)
-    except BaseException:
-        _discard(folder, options)
+    except BaseException as error:
+        kept = not _discard(folder, options)
+        if kept and options.resume is None and isinstance(error, (ValueError, OSError)):
+            raise ValueError(f"{one_line(error)}; what is finished is kept, go on with: {again}") from None
         raise
     finally:
         folder.close()
@@ -225,6 +230,8 @@ def _print(options, about, path):
 def _dataset(source, folder, given):
     from chaosnum import data
 
+    if folder is not None and source not in trainsettings.DATA[1:]:
+        raise ValueError(f"--data-dir is for --data mnist and --data ecg5000 alone, got {str(folder)!r} for {source!r}")
     return data.dataset(source, folder=folder, scaling=given.get("scaling"), labels=given.get("labels"))
 
 

@@ -26,7 +26,7 @@ from chaosnum.trainsettings import Settings, from_dict, settings
 
 __all__ = [
     "Run", "Settings", "about", "check_data", "columns", "diverged", "from_dict", "network", "result",
-    "runs", "settings", "training",
+    "runs", "settings", "training", "words",
 ]  # fmt: skip
 HISTORY = 200  # evaluations kept in a result
 POINTS = 60  # of a curve that is drawn
@@ -49,12 +49,6 @@ class Run:
         alpha = "" if self.alpha is None else f"-alpha{self.alpha!r}"
         return f"width{self.width}-depth{self.depth}-{self.parametrisation}-{self.noise}{alpha}-seed{self.seed}"
 
-    @property
-    def words(self):
-        """``II α = 1.75, seed 1``."""
-        noise = "no noise" if self.alpha is None else f"{self.noise} α = {self.alpha:g}"
-        return f"{noise}, seed {self.seed}"
-
 
 def runs(chosen):
     """The runs of the grid, all settings of the first seed before those of the second -> list of Run."""
@@ -67,6 +61,14 @@ def runs(chosen):
         for parametrisation in chosen.parametrisation
         for kind, alpha in noises
     ]
+
+
+def words(chosen, run):
+    """What tells a run from the others of its grid -> ``II α = 1.75, width 500, seed 1``; the network if it varies."""
+    found = ["no noise" if run.alpha is None else f"{run.noise} α = {run.alpha:g}"]
+    found += [f"{name} {getattr(run, name)}" for name in ("width", "depth") if len(getattr(chosen, name)) > 1]
+    found += [run.parametrisation] if len(chosen.parametrisation) > 1 else []
+    return ", ".join([*found, f"seed {run.seed}"])
 
 
 def network(chosen, run, dataset):

@@ -141,7 +141,11 @@ def _collect(name, samples, order, ragged=None):
             raise _wrong(name, number, order, line)
         if len(values) != (width or len(values)) or not values:
             what = f"{width} numbers like the lines before it" if width else "at least one number beside its label"
-            raise ValueError(ragged or f"data {name!r}: line {number} must hold {what}, got {len(values)}")
+            raise ValueError(
+                f"{ragged}: line {number} has {len(cells) + 1}{f', those before it {width + 1}' if width else ''}"
+                if ragged
+                else f"data {name!r}: line {number} must hold {what}, got {len(values)}"
+            )
         label = label.strip()
         if not 0 < len(label) <= LONGEST_LABEL:
             raise _wrong(name, number, f"a label of 1 to {LONGEST_LABEL} characters", line)
@@ -149,7 +153,7 @@ def _collect(name, samples, order, ragged=None):
         numbers.extend(values)
         labels.append(known.setdefault(label, label))  # equal labels share their memory
     if not labels:
-        raise ValueError(ragged or f"data {name!r} holds no samples")
+        raise ValueError(f"{ragged}: it holds none" if ragged else f"data {name!r} holds no samples")
     return np.frombuffer(numbers).reshape(len(labels), width), np.array(labels)
 
 

@@ -1,7 +1,7 @@
 """The figures of ``chaosnum train``, noise against none:
 
     accuracy    accuracy on training and test set after a share of the columns is pruned; shaded, the range over seeds;
-                a dot marks the share that the error criterion removes
+                dots mark the share that the error criterion removes, one for each seed
     tails       share of the first layer's columns whose norm exceeds r, both axes logarithmic: a power tail is a
                 straight line, of slope -alpha
     errors      relative error of keeping the share kappa of the largest columns: measured, and predicted from the tail
@@ -66,7 +66,7 @@ def accuracy(about):
     """Accuracy against pruned share: a row for each network -> list of matplotlib.figure.Figure."""
     blocks = _blocks(about)
     share = about["settings"]["prune_error"]
-    caption = "lines: mean over seeds, shaded their range; dot: the criterion, "
+    caption = "lines: mean over seeds, shaded their range; dots: the criterion for each seed, "
     caption += f"removed squared norm at most {share:g} of the whole"
     for page in _pages(blocks, ROWS):
         figure, axes = _grid(len(page), 2, 2.0, _entries(page), caption, gap=0.66, sharey="row", sharex=True)
@@ -74,6 +74,7 @@ def accuracy(about):
             for ax, part in zip(row, ("train", "test")):
                 for runs in block.values():
                     _accuracy(ax, runs, part)
+                _empty(ax, [run for runs in block.values() for run in runs])
                 ax.set(ylabel="accuracy" if part == "train" else "", xlim=(-0.02, 1.02), ylim=(0, 1.02))
                 ax.yaxis.set_major_formatter(report.ticker.PercentFormatter(1.0))
                 ax.xaxis.set_major_formatter(report.ticker.PercentFormatter(1.0))
@@ -139,12 +140,14 @@ def _accuracy(ax, runs, part):
     colour, line = _look(runs[0])
     ax.fill_between(x, y.min(axis=0), y.max(axis=0), color=colour, alpha=0.13, lw=0, zorder=1)
     ax.plot(x, y.mean(axis=0), color=colour, ls=line, lw=1.5, zorder=3)
-    at = [np.mean([run["pruned"]["share"] for run in runs]), np.mean([run["pruned"][part]["accuracy"] for run in runs])]
-    ax.plot(*at, "o", color=colour, ms=5, mec="white", mew=0.8, zorder=4)
+    # The mean of the dots would lie off the curves where the seeds differ much.
+    dots = [(run["pruned"]["share"], run["pruned"][part]["accuracy"]) for run in runs]
+    ax.plot(*zip(*dots), "o", color=colour, ms=4.5, mec="white", mew=0.7, zorder=4)
 
 
 def _tails(ax, block):
     found = [run for runs in block.values() for run in runs if run["tail"]]
+    _empty(ax, found)
     norms = [r for run in found for r in run["tail"]["r"] if r > 0] or [0.5, 1.0]
     body, largest = min(norms), max(norms)
     least = min((min(run["tail"]["share"]) for run in found), default=1e-3)
@@ -162,6 +165,12 @@ def _tails(ax, block):
     ax.set_xlim(body / 1.1, largest * 1.15)
     _ticks(ax.xaxis, body, largest)
     _ticks(ax.yaxis, least, 1.0)
+
+
+def _empty(ax, runs):
+    """A panel without any line says why."""
+    if not any(run["before"] for run in runs):
+        ax.annotate("every run diverged", (0.5, 0.5), xytext=(0, 0), ha="center", va="center", **_SMALL)
 
 
 def _errors(ax, runs, cut):

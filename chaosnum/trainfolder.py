@@ -270,7 +270,8 @@ def read(path):
             raise ValueError
         about["where"]["data"], about["data"]["files"], about["finished"], about["table"]
     except OSError as error:
-        got = f"got {str(path)!r}: {error.strerror or type(error).__name__}"
+        lacks = isinstance(error, FileNotFoundError) and path.is_dir()
+        got = f"got {str(path)!r}: {'it has no train.json' if lacks else error.strerror or type(error).__name__}"
         raise ValueError(f"RUN must be a folder written by chaosnum train, {got}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         got = f"got {str(path)!r}: its train.json is damaged or of something else"

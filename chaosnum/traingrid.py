@@ -39,7 +39,8 @@ def _run(folder, chosen, dataset, progress, threads, number, one):
     trained = experiment.training(chosen, one, dataset, threads=threads)
     before = folder.load_state(one, trained, about)
     begun = perf_counter()
-    progress.begin(number, one, trained.step)
+    words = experiment.words(chosen, one)
+    progress.begin(number, words, trained.step)
     try:
         while not trained.stopped:
             evaluation = trained.advance()
@@ -49,7 +50,7 @@ def _run(folder, chosen, dataset, progress, threads, number, one):
     except sgd.Diverged as error:
         result = experiment.diverged(chosen, one, trained, error)
         file = folder.keep_diverged(one, trained, result, before + perf_counter() - begun, about)
-        progress.say(f"chaosnum: run {number}, {one.words}: {error}; its weights at step {trained.step} are in {file}")
+        progress.say(f"chaosnum: run {number}, {words}: {error}; its weights at step {trained.step} are in {file}")
     else:
         result = experiment.result(chosen, one, dataset, trained, threads=threads)
         folder.finish_run(one, trained, result, before + perf_counter() - begun, about)

@@ -28,15 +28,17 @@ class Progress:
         self.total, self.steps, self.stream = total, steps, stream or sys.stderr
         self.last = time.monotonic()
         self._bar = self._task = None
-        self._run = self._began = None
+        self._words = self._began = None
 
     def __enter__(self):
         if self.stream.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bar
+            from rich.table import Column
 
-            columns = (BarColumn(bar_width=16), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+            words = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False))  # not cut off
+            columns = (BarColumn(bar_width=16), TimeElapsedColumn(), words)
             self._bar = Bar(*columns, console=Console(file=self.stream), transient=True)
             self._bar.start()
             self._task = self._bar.add_task("starting", total=self.total)
@@ -46,11 +48,11 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def begin(self, count, run, step):
-        """Run `count` of the grid, counted from 1, begins or goes on at `step`."""
-        self._run, self._number, self._began = run, count, (time.monotonic(), step)
+    def begin(self, count, words, step):
+        """Run `count` of the grid, counted from 1, begins or goes on at `step`; `words` tell it from the others."""
+        self._words, self._number, self._began = words, count, (time.monotonic(), step)
         if self._bar:
-            self._bar.update(self._task, completed=count - 1, description=f"run {count} of {self.total}: {run.words}")
+            self._bar.update(self._task, completed=count - 1, description=f"run {count} of {self.total}: {words}")
 
     def update(self, evaluation, step):
         """The run is at `step`; `evaluation` is its latest, of a step before."""
@@ -64,7 +66,7 @@ class Progress:
         words += f", {number(speed)} steps/s" if step > first else ""
         if self.steps and speed > 0:
             words += f", {_time((self.steps - step + (self.total - self._number) * self.steps) / speed)} left"
-        line = f"run {self._number} of {self.total}: {self._run.words}: {words}"
+        line = f"run {self._number} of {self.total}: {self._words}: {words}"
         if self._bar:
             self._bar.update(self._task, description=line)
         else:
@@ -75,13 +77,18 @@ class Progress:
         if result["before"] is None:
             return  # a line of its own says so
         train, share = 100 * result["before"]["train"]["accuracy"], 100 * result["pruned"]["share"]
-        line = f"run {self._number} of {self.total}: {self._run.words}: {result['steps']} steps, "
+        line = f"run {self._number} of {self.total}: {self._words}: {result['steps']} steps, "
         line += f"train {train:.1f} %, pruned {share:.1f} %"
         if self._bar:
             self._bar.update(self._task, completed=self._number, description=line)
         else:
             self.last = time.monotonic()
             print(line, file=self.stream, flush=True)
+
+    def drawing(self):
+        """All runs are done, and the figures take seconds."""
+        if self._bar:
+            self._bar.update(self._task, completed=self.total, description="drawing the figures")
 
     def say(self, line):
         """A line that stays."""

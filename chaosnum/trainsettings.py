@@ -96,7 +96,8 @@ class Settings:
         if self.scaling is not None and not isinstance(self.scaling, str):
             raise ValueError(f"scaling must be a word, got {self.scaling!r}")
         if self.labels is not None:
-            check.one_of("labels", self.labels, ("all",))
+            if self.labels != "all":
+                raise ValueError(f"labels must be all, or left out, got {self.labels!r}")
         settled = {
             "width": several("width", lambda n: check.whole("width", n, 1, 2**24)),
             "depth": several("depth", lambda n: check.whole("depth", n, 1, DEEPEST)),

@@ -51,7 +51,9 @@ def print_runs(found, *, stream=None):
         for row in block:
             console.print(Text(_line(noise_words(row), _cells(row, settings))))
         if any(row["difference"] for row in block):
-            say("less the run without noise of the same seed, mean ± half the 95 % interval:", "dim", "  ")
+            several = any(row["difference"] and len(row["difference"]["seeds"]) > 1 for row in block)
+            spread = ", mean ± half the 95 % interval" if several else ""
+            say(f"less the run without noise of the same seed{spread}:", "dim", "  ")
             for row in block:
                 if row["difference"]:
                     console.print(Text(_line(noise_words(row), ["", *_differences(row["difference"])])))
@@ -66,6 +68,11 @@ def notes(found):
     seeds = len(settings["seed"])
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "values of one seed"
     yield f"{spread}. before: the trained network; after: the same one pruned, and not trained again."
+    if settings["target"] is not None:
+        yield (
+            "a run ends one step after the evaluation that reaches the target, and that step is without noise: train % "
+            "before pruning may lie a little below the target."
+        )
     where = "of each hidden layer" if settings["scope"] == "layer" else "of all hidden layers together"
     share = number(settings["prune_error"])
     yield (

@@ -206,11 +206,11 @@ HOLD = "a.csv' must hold rows of equal length, at least two numbers each"
 @pytest.mark.parametrize(
     "text, end",
     [
-        ("", HOLD),
-        ("\n\n", HOLD),
-        ("a,b,y\n", HOLD),
-        ("1\n2\n", HOLD),
-        ("1,2,0\n3,1\n", HOLD),
+        ("", f"{HOLD}: it holds none"),
+        ("\n\n", f"{HOLD}: it holds none"),
+        ("a,b,y\n", f"{HOLD}: it holds none"),
+        ("1\n2\n", f"{HOLD}: line 1 has 1"),
+        ("1,2,0\n3,1\n", f"{HOLD}: line 2 has 2, those before it 3"),
         ("1,2,0\n3,4,x\n", "line 2 must hold numbers separated by commas, got '3,4,x'"),
         ("1,2,0\n\n\n3,,1\n", "line 4 must hold numbers separated by commas, got '3,,1'"),
         ("1,oops,0\n3,4,1\n5,6,0\n", "line 1 must hold numbers separated by commas, got '1,oops,0'"),  # no header

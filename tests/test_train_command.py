@@ -1,5 +1,6 @@
 """`chaosnum train`: table, JSON and files; stopped, killed and resumed runs; wrong input is one line and status 2."""
 
+import io
 import json
 import os
 import re
@@ -9,11 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from chaosnum import checkpoint, cli, cli_train, experiment, report, trainfolder, traintable
+from chaosnum import checkpoint, cli, cli_train, experiment, report, trainfolder, trainprogress, traintable
 
 ROOT = Path(__file__).parent.parent
 SMALL = ["--data", "blobs.npz", "--width", "110", "--cap", "30", "--target", "none", "--batch", "20", "--sigma", "0.05"]
@@ -139,6 +141,37 @@ def test_the_mean_over_what_is_left():
     assert cells[0].endswith("* (2)") and cells[-1] == "1.70 (1)"
 
 
+def test_one_seed_has_no_interval(capsys, no_figures):
+    _, out, err = run(capsys, *SMALL, "--noise", "none", "II", "--seed", 1, "--target", "0.9", "--depth", 1, 2, "--out", "r")
+    assert out.count("  less the run without noise of the same seed:\n") == 2 and "±" not in out
+    assert "a run ends one step after the evaluation that reaches the target" in out
+    starts = [line.split(":")[1] for line in err[1:]]
+    networks = [" no noise, depth 1", " II α = 1.75, depth 1", " no noise, depth 2", " II α = 1.75, depth 2"]
+    assert starts == [f"{words}, seed 1" for words in networks]  # what varies is named
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_progress_on_a_terminal_is_not_cut_off(monkeypatch, width):
+    """Loss, accuracy and speed are read on every frame, however narrow."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with trainprogress.Progress(4, 800, stream=stream) as progress:
+        progress.begin(3, "III-paper α = 1.75, width 10000, mean-field, seed 12", 0)
+        time.sleep(0.01)
+        progress.update(SimpleNamespace(step=77_777, loss=0.123, accuracy=0.987), 78_000)
+        progress._bar.refresh()
+        progress.drawing()
+    said = " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|[━╸╺]|\d+:\d\d:\d\d", " ", stream.getvalue()).split())
+    assert "III-paper α = 1.75, width 10000, mean-field, seed 12: step 77777, loss 0.123, train 98.7 %," in said
+    assert "steps/s" in said and "drawing the figures" in said and "…" not in said
+
+
 # ---------------------------------------------------------------- stopped, killed, resumed
 
 OFTEN = "from chaosnum import trainfolder; trainfolder.SECONDS = 0.02; "
@@ -197,7 +230,8 @@ def begun(capsys, monkeypatch, name="r"):
 
     monkeypatch.setattr(experiment, "result", fails)
     status, _, err = run(capsys, *GRID, "--out", name)
-    assert status == 2 and err[-1] == "chaosnum: error: [Errno 28] No space left on device"
+    kept = f"what is finished is kept, go on with: chaosnum train --resume {name}"
+    assert status == 2 and err[-1] == f"chaosnum: error: [Errno 28] No space left on device; {kept}"
     monkeypatch.setattr(experiment, "result", finish)
     monkeypatch.setattr(trainfolder.Folder, "due", real)
     (file,) = Path(name, "checkpoints").iterdir()
@@ -214,6 +248,7 @@ def test_what_resume_refuses(capsys, here, monkeypatch, no_figures):
         assert sum(line.startswith("chaosnum: error") for line in err) == 1
 
     refused("RUN must be a folder written by chaosnum train, got 'no': No such file", "--resume", "no")
+    refused("RUN must be a folder written by chaosnum train, got '.': it has no train.json", "--resume", ".")
     refused("--resume takes its settings from RUN: leave out --eta", "--resume", "r", "--eta", "1")
     refused("--resume takes its settings from RUN: leave out --out", "--resume", "r", "--out", "x")
     refused("--resume takes its settings from RUN: leave out --prune-error", "--resume", "r", "--prune-error", ".1")
@@ -274,6 +309,9 @@ WRONG = {
     "no such data": (["--data", "x.npz"], "data 'x.npz' cannot be read: No such file or directory"),
     "no name": (["--data", ""], "data must be the name of a data set, got ''"),
     "scaling": (["--scaling", "log"], "scaling must be one of none, unit, standardize, columns, rows, got 'log'"),
+    "data-dir": (["--data-dir", "x"], "--data-dir is for --data mnist and --data ecg5000 alone, got 'x' for 'blobs.npz'"),
+    "labels": (["--labels", "all"], "labels must be left out for all data but ecg5000, got 'all'"),
+    "labels words": (["--labels", "both"], "labels must be all, or left out, got 'both'"),
     "width": (["--width", "0"], "width must be a whole number in [1, 16777216], got 0"),
     "width words": (["--width", "wide"], "must be a number, got 'wide'"),
     "depth": (["--depth", "5"], "depth must be a whole number in [1, 4], got 5"),

@@ -93,14 +93,23 @@ def test_what_is_drawn_is_what_was_measured():
         mine = [run for run in runs if run["noise"] == noise]
         mean = np.mean([[point["train"]["accuracy"] for point in run["sweep"]] for run in mine], axis=0)
         assert np.allclose(line.get_ydata(), mean)
-    dots = [line for line in test.lines if len(line.get_xdata()) == 1]
-    assert [dot.get_xdata()[0] for dot in dots] == pytest.approx([0.17] * 4)
+    dots = [line for line in test.lines if line.get_marker() == "o"]
+    assert [list(dot.get_xdata()) for dot in dots] == [[0.17] * 3] * 4  # one for each seed
     report.plt.close(figure)
     (figure,) = trainfigure.errors(about(runs))
     for ax, noise in zip(figure.axes, ("none", "I", "II", "III")):
         curves = [line for line in ax.lines if len(line.get_xdata()) == 30]
         assert len(curves) == 1 + 3 * (1 if noise == "none" else 2)  # the dotted one; each seed's, and its prediction
     report.plt.close(figure)
+
+
+def test_an_empty_panel_says_why():
+    for pages in (trainfigure.accuracy, trainfigure.tails):
+        for name, empty in (("nothing but diverged", True), ("diverged", False)):
+            (figure,) = pages(about(HARD[name]))
+            for ax in figure.axes:
+                assert ("every run diverged" in [text.get_text() for text in ax.texts]) == empty
+            report.plt.close(figure)
 
 
 def test_files(tmp_path):
