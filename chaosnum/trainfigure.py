@@ -66,8 +66,8 @@ def accuracy(about):
     """Accuracy against pruned share: a row for each network -> list of matplotlib.figure.Figure."""
     blocks = _blocks(about)
     share = about["settings"]["prune_error"]
-    caption = "lines: mean over seeds, shaded their range; dots: the criterion for each seed, "
-    caption += f"removed squared norm at most {share:g} of the whole"
+    caption = "lines: mean over seeds, shaded their range; "
+    caption += f"dots: each seed by the criterion, at most {share:g} of the squared norm"
     for page in _pages(blocks, ROWS):
         figure, axes = _grid(len(page), 2, 2.0, _entries(page), caption, gap=0.66, sharey="row", sharex=True)
         for row, block in zip(axes, page):

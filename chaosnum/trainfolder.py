@@ -235,10 +235,12 @@ def new(path, chosen, dataset, where):
 def resume(path):
     """The folder of a grid of runs, to go on with it -> Folder.
 
+    A finished run whose weights are no longer there counts as not begun.
+
     Raises
     ------
     ValueError
-        No folder of `train`, one whose train.json is damaged, or one that another process is using.
+        No folder of `train`, one whose train.json or weights are damaged, or one that another process is using.
     """
     path = Path(path)
     read(path)
@@ -249,7 +251,25 @@ def resume(path):
             partial.unlink(missing_ok=True)  # half-written when the process was killed
     except OSError as error:
         raise ValueError(f"RUN must be a folder that can be written to, got {str(path)!r}: {error.strerror}") from None
+    try:
+        folder.about["runs"] = [result for result in folder.about["runs"] if _sound(path / result["weights"])]
+    except BaseException:
+        folder.close()
+        raise
     return folder
+
+
+def _sound(file):
+    """Whether the weights of a finished run are there; a line where they are damaged."""
+    from chaosnum import checkpoint
+
+    if not file.exists():
+        return False
+    try:
+        checkpoint.load(file)
+    except ValueError as error:
+        raise ValueError(f"{error}; delete it to begin this run anew") from None
+    return True
 
 
 def read(path):

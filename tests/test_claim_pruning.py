@@ -36,6 +36,7 @@ def test_the_share_of_wide_columns_is_that_of_equal_ones():
 def test_share_is_that_of_prune_columns():
     w = np.random.default_rng(1).standard_normal((5, 40)) * np.arange(1, 41)
     assert pruned_share.share(np.linalg.norm(w, axis=0)) == cn.prune.columns([w, np.ones((40, 2))]).share
+    assert cn.prune.columns([w, np.ones((40, 2))]).share == by_hand((w**2).sum(axis=0))
 
 
 def test_bad_arguments_of_the_shares():
@@ -90,6 +91,21 @@ def test_noise_alone_has_the_addresses_of_the_run():
 def test_a_pair_without_noise_is_a_pair_of_equals():
     found = pruned_pair.pair_quiet(30, seed=3, **CASE)
     assert [found[key] for key in (pruned_pair.EXTRA, pruned_pair.UNEQUAL, pruned_pair.CHANGED)] == [0.0, 0.0, 0.0]
+
+
+def test_a_noisy_run_that_diverges_counts_as_it_was_at_its_last_evaluation():
+    case = {**CASE, "noise": "I", "sigma": 0.03}
+    seed = 6003583113291460318
+    net, rows = pruned_pair.network("digits", 200, dtype="float64"), pruned_pair.dataset("digits")
+    settings = {"eta": 0.3, "batch": 200, "target": 0.9, "seed": seed}
+    with pytest.raises(cn.sgd.Diverged):
+        pruned_pair.train(net, rows, cn.sgd.Noise("I", 1.75, 0.03), **settings)
+    run = pruned_pair.train(net, rows, cn.sgd.Noise("I", 1.75, 0.03), **settings, lenient=True)
+    assert run.stopped == "" and run.step == run.evaluations[-1].step > 0
+    found = pruning.invisible_positive(200, seed=seed, **case)
+    assert all(np.isfinite(value) for value in found.values()) and found[pruned_pair.UNEQUAL] < -0.1
+    with pytest.raises(cn.sgd.Diverged):  # without noise it is the settings that are wrong
+        pruned_pair.pair(20, seed=1, **CASE | {"eta": 1e6})
 
 
 def test_the_complement_keeps_what_the_criterion_removes():

@@ -290,13 +290,15 @@ def test_killed_at_every_instant(tmp_path, monkeypatch):
         folder = start(path, tiny)
         while True:
             try:
+                folder = folder or trainfolder.resume(path)
                 traingrid.run(folder, tiny, DATA, Quiet())
                 break
             except Killed:
                 kills += 1
-                folder._held.close()  # as the system does
+                if folder:
+                    folder._held.close()  # as the system does
+                folder = None
                 count = 2 - kills  # the next one comes later, or it would never end
-                folder = trainfolder.resume(path)
         folder.finish([], [])
         folder.close()
         assert contents(path) == wanted, last

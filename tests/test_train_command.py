@@ -52,7 +52,7 @@ def no_constants(name):
     raise ValueError(f"{name} is not JSON")
 
 
-def test_one_command_gives_everything(capsys, here):
+def test_one_command_gives_everything(capsys, here, monkeypatch):
     status, out, err = run(capsys, *GRID, "--out", "r")
     assert status == 0 and "\x1b" not in out and max(map(len, out.splitlines())) <= traintable.WIDTH
     assert err[0] == "4 runs, into r" and len(err) == 5
@@ -67,6 +67,7 @@ def test_one_command_gives_everything(capsys, here):
     weights = {f"weights/width110-depth1-standard-{kind}-seed{seed}.safetensors"
                for kind in ("none", "II-alpha1.75") for seed in (1, 2)}  # fmt: skip
     assert names == {"train.json", *weights, *(f"{f}.{e}" for f in trainfolder.FIGURES for e in ("png", "pdf"))}
+    monkeypatch.setattr("chaosnum.trainfigure.write", lambda path, about: [])
     again = run(capsys, "--resume", "r")
     assert again[0] == 0 and again[1].splitlines()[:-1] == out.splitlines()[:-1] and again[2] == ["4 runs, into r"]
 
@@ -142,7 +143,8 @@ def test_the_mean_over_what_is_left():
 
 
 def test_one_seed_has_no_interval(capsys, no_figures):
-    _, out, err = run(capsys, *SMALL, "--noise", "none", "II", "--seed", 1, "--target", "0.9", "--depth", 1, 2, "--out", "r")
+    several = ["--noise", "none", "II", "--depth", 1, 2, "--target", "0.9", "--width", 9, "--seed", 1]
+    _, out, err = run(capsys, *SMALL, *several, "--out", "r")
     assert out.count("  less the run without noise of the same seed:\n") == 2 and "±" not in out
     assert "a run ends one step after the evaluation that reaches the target" in out
     starts = [line.split(":")[1] for line in err[1:]]
@@ -195,7 +197,8 @@ def stopped(how, argv, path):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_run_goes_on_to_the_same_bits(capsys, no_figures, how):
-    long = [*SMALL, "--noise", "none", "III", "--seed", "1", "--cap", "2000"]
+    # Of width 90 no tail is fitted, which would take longer than the training.
+    long = [*SMALL, "--noise", "none", "III", "--seed", "1", "--cap", "2000", "--width", "90"]
     status, err, seconds = stopped(how, [*long, "--out", "cut"], "cut")
     again = "chaosnum train --resume cut"
     if how == signal.SIGINT:
@@ -275,6 +278,18 @@ def test_what_resume_refuses(capsys, here, monkeypatch, no_figures):
     assert run(capsys, "--resume", "r")[0] == 0
 
 
+def test_resume_looks_at_the_weights_of_finished_runs(capsys, here, no_figures):
+    assert run(capsys, *GRID, "--out", "r")[0] == 0
+    file = sorted(Path("r/weights").iterdir())[1]
+    raw, table = file.read_bytes(), json.loads(Path("r/train.json").read_text())["table"]
+    file.write_bytes(raw[:40] + bytes([raw[40] ^ 1]) + raw[41:])
+    status, out, err = run(capsys, "--resume", "r")
+    assert (status, out) == (2, "") and file.name in err[-1] and err[-1].endswith("delete it to begin this run anew")
+    file.unlink()
+    assert run(capsys, "--resume", "r")[0] == 0
+    assert file.read_bytes() == raw and json.loads(Path("r/train.json").read_text())["table"] == table
+
+
 def test_the_data_may_have_moved(capsys, here, monkeypatch, no_figures):
     begun(capsys, monkeypatch)
     Path("elsewhere").mkdir()
@@ -309,7 +324,7 @@ WRONG = {
     "no such data": (["--data", "x.npz"], "data 'x.npz' cannot be read: No such file or directory"),
     "no name": (["--data", ""], "data must be the name of a data set, got ''"),
     "scaling": (["--scaling", "log"], "scaling must be one of none, unit, standardize, columns, rows, got 'log'"),
-    "data-dir": (["--data-dir", "x"], "--data-dir is for --data mnist and --data ecg5000 alone, got 'x' for 'blobs.npz'"),
+    "data-dir": (["--data-dir", "x"], "--data-dir is for --data mnist and --data ecg5000 alone, got 'x' for 'blobs."),
     "labels": (["--labels", "all"], "labels must be left out for all data but ecg5000, got 'all'"),
     "labels words": (["--labels", "both"], "labels must be all, or left out, got 'both'"),
     "width": (["--width", "0"], "width must be a whole number in [1, 16777216], got 0"),
