@@ -131,6 +131,8 @@ def _new(options, given):
     experiment.settings(source, **given)  # what is wrong with the options is said before anything is read
     from chaosnum import runfolder, trainfolder
 
+    out = Path(runfolder.default_path("train") if options.out is None else options.out)
+    trainfolder.check_free(out)  # before the data are read, which may take seconds
     dataset = _dataset(source, options.data_dir, given)
     if "labels" in given and dataset.name != "ecg5000":
         raise ValueError(f"labels must be left out for all data but ecg5000, got {given['labels']!r}")
@@ -139,7 +141,6 @@ def _new(options, given):
         given["batch"] = min(100, dataset.m)
     chosen = experiment.settings(dataset.name if known else Path(source).name, **given)
     experiment.check_data(chosen, dataset)
-    out = Path(runfolder.default_path("train") if options.out is None else options.out)
     return trainfolder.new(out, chosen, dataset, _where(source, options.data_dir, out)), chosen, dataset
 
 

@@ -183,6 +183,22 @@ class Folder:
         os.replace(partial, self.path / "train.json")
 
 
+def check_free(path):
+    """Refuse a folder that `new` would refuse for what is in it.
+
+    Raises
+    ------
+    ValueError
+        It holds something else than an earlier `train` that had come to its end, or cannot be looked into.
+    """
+    try:
+        if path.is_dir():
+            _earlier(path)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ValueError(f"out must be a folder that can be written to, got {str(path)!r}: {reason}") from None
+
+
 def new(path, chosen, dataset, where):
     """Claim a folder for a new grid of runs -> Folder.
 
