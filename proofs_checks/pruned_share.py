@@ -125,7 +125,11 @@ def median_share(n, noise, alpha, scale, p):
 
 
 def _norms(noise, alpha, scale, p):
-    x = noisy_columns(noise, alpha, scale, p, max(2000, SAMPLE // p), SAMPLE_SEED)
+    import numpy as np
+
+    n = max(2000, SAMPLE // p)
+    x = noisy_columns(noise, alpha, scale, p, n, SAMPLE_SEED, start=False)
+    x += np.random.default_rng(SAMPLE_SEED).uniform(-1.0, 1.0, (p, n)) * p**-0.5  # by definition, not as networks do
     return (x**2).sum(axis=0) ** 0.5
 
 
