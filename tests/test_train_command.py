@@ -182,8 +182,12 @@ START = f"import sys; {OFTEN}from chaosnum import cli; sys.exit(cli.main(sys.arg
 
 def stopped(how, argv, path):
     """Start the command in a process of its own and stop it once it has checkpoints -> status, stderr."""
-    process = subprocess.Popen([sys.executable, "-c", START, "train", *argv], stderr=subprocess.PIPE, text=True,
-                               stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)})  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, "train", *argv], stderr=subprocess.PIPE, text=True, stdout=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # Where the tests run in the background of a shell, SIGINT is ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     until = time.monotonic() + 60
     while not list(Path(path).glob("checkpoints/*.safetensors")) and time.monotonic() < until:
         assert process.poll() is None, process.stderr.read()
