@@ -100,7 +100,7 @@ def _zero(margin, statistic="median"):
     return cn.LimitCurve(0.0, margin=margin, absolute=True, statistic=statistic, words="0")
 
 
-EXTRA_RULE = _median(least_extra, "half of what the noise foretells", "lower")
+EXTRA_RULE = _median(least_extra, "half the foretold", "lower")
 COST = _median(FLIPS, "arccos(sqrt(0.9))/pi")
 PAIR = {
     EXTRA: EXTRA_RULE,

@@ -120,9 +120,9 @@ def _initial(n, data):
 
 
 NONE = {
-    AT_START: cn.LimitCurve(_initial, margin=0.005, absolute=True, words="that of uniform weights"),
+    AT_START: cn.LimitCurve(_initial, margin=0.005, absolute=True, words="uniform weights"),
     AFTER: cn.LimitCurve(lower=_initial, upper=lambda n, data: 1.5 * _initial(n, data),
-                         words="1 to 1.5 times that of uniform weights"),
+                         words="1 to 1.5 times that"),
 }  # fmt: skip
 NOISELESS = cn.Claim(
     "C8",
