@@ -77,7 +77,7 @@ SHARE = cn.Claim(
     scales={"quick": [200], "standard": [200, 800], "full": [200, 800, 3200]},
     replicas={"quick": 800, "standard": 1500, "full": 6000},
     params={"alpha": (1.75, 1.9), "noise": ("I", "II", "III"), "sigma": 0.02, "T": 12.0, "p": 64},
-    domain={"alpha": HEAVY, "noise": cn.noise.KINDS, "sigma": POSITIVE, "T": POSITIVE, "p": POSITIVE},
+    domain={"alpha": HEAVY, "noise": ("I", "II", "III", "III-paper"), "sigma": POSITIVE, "T": POSITIVE, "p": POSITIVE},
     ready=ready,
     controls=(
         control("gaussian-noise", "Gaussian noise of the same scale.", share_of_gaussian, [MEDIAN], SHARES,
