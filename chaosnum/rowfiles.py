@@ -19,6 +19,8 @@ from array import array
 
 import numpy as np
 
+from chaosnum.weightfiles import is_number
+
 LONGEST_LABEL = 100  # characters; one long label would make the array of all labels as wide
 
 
@@ -33,9 +35,9 @@ def csv(stream, name, *, words=True):
         for number, line in _lines(stream):
             cells = line.split(",")
             # One number in the first line makes it a sample, and its other cells mistakes.
-            if number == 1 and not any(map(_is_number, cells)):
+            if number == 1 and not any(map(is_number, cells)):
                 continue
-            if not words and not _is_number(cells[-1]):
+            if not words and not is_number(cells[-1]):
                 raise _wrong(name, number, order, line)
             yield number, cells[:-1], cells[-1], line
 
@@ -160,11 +162,3 @@ def _collect(name, samples, order, ragged=None):
 def _wrong(name, number, what, line, got=None):
     got = line[:40] if got is None else got
     return ValueError(f"data {name!r}: line {number} must hold {what}, got {got!r}")
-
-
-def _is_number(cell):
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

@@ -228,7 +228,7 @@ def _csv(path):
             try:
                 values = [float(cell) for cell in cells]
             except ValueError:
-                if number == 1 and not any(map(_is_number, cells)):
+                if number == 1 and not any(map(is_number, cells)):
                     continue  # a header names every column: one number among the names is a mistake
                 raise _Refused(
                     f"{path.name}: line {number} must hold numbers separated by commas, got {line[:40]!r}"
@@ -244,7 +244,8 @@ def _csv(path):
     return [Tensor(path.name, "", matrix.shape, "float64", lambda: matrix)]
 
 
-def _is_number(cell):
+def is_number(cell):
+    """Whether a cell of a text file holds a number."""
     try:
         float(cell)
     except ValueError:
