@@ -27,7 +27,7 @@ BLOCK = 512  # units, or rows, of one product
 UNITS = {"relu": RELU, "tanh": TANH, "sigmoid": SIGMOID}
 _LOG2E, _LN2 = 1.4426950408889634, 0.6931471805599453
 _WORTH = 4e6  # multiply-adds that are worth the 50 microseconds of handing them to a thread
-_ACTIVATIONS = 2**22  # numbers that a chunk of rows may have in its widest layer, where only the outputs are wanted
+ACTIVATIONS = 2**22  # numbers that a chunk of rows may have in its widest layer, where only the outputs are wanted
 
 
 @kernel
@@ -65,7 +65,7 @@ def _times_derivative(d, a, unit, start, stop):
 
 
 @kernel
-def _cross_entropy(f, y, factor, slope):
+def cross_entropy(f, y, factor, slope):
     """(sum of the losses, number of right answers) of the outputs factor * f; f becomes the loss's derivative by f.
 
     That is slope * (softmax - 1{y}). A row that is not finite makes the loss NaN.
@@ -168,7 +168,7 @@ class Pass:
         """(sum of the losses, number of right answers) over the batch."""
         with one_thread():
             self.forward(weights, X)
-        return _cross_entropy(self.outputs, y, self.factor, 0.0)
+        return cross_entropy(self.outputs, y, self.factor, 0.0)
 
     def gradient(self, weights, X, y):
         """Compute `gradients` -> mean loss over the batch."""
@@ -179,7 +179,7 @@ class Pass:
         with one_thread():
             self.forward(weights, X)
             n = network.hidden[0] if network.mean_field else 1  # the mean-field gradient is n times the loss's
-            loss, _ = _cross_entropy(self.outputs, y, self.factor, n * self.factor / self.m)
+            loss, _ = cross_entropy(self.outputs, y, self.factor, n * self.factor / self.m)
             above = self.outputs
             for layer in reversed(range(len(self.a))):
                 below = self.a[layer - 1] if layer else X
@@ -218,7 +218,7 @@ def score(network, weights, X, y, threads):
 
     Rows go through in chunks whose length depends on the widths alone, so the sums do not depend on the threads.
     """
-    rows = max(1, min(len(X), max(BLOCK, _ACTIVATIONS // max(network.hidden))))
+    rows = max(1, min(len(X), max(BLOCK, ACTIVATIONS // max(network.hidden))))
     loss, right, work = 0.0, 0, None
     for first in range(0, len(X), rows):
         some = slice(first, min(first + rows, len(X)))

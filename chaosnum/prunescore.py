@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from chaosnum import mlp
-from chaosnum.backprop import _ACTIVATIONS, BLOCK, Pass, _cross_entropy
+from chaosnum.backprop import ACTIVATIONS, BLOCK, Pass, cross_entropy
 from chaosnum.blas import one_thread
 
 AT_ZERO = {"relu": 0.0, "tanh": 0.0, "sigmoid": 0.5}
@@ -64,7 +64,7 @@ def _of_columns(network, weights, kept, X, y, threads):
     constants = [AT_ZERO[network.unit] * np.sum(v[~units], axis=0, dtype=np.float64) for units in kept]
     wide = replace(network, classes=classes * len(kept))
     stacked = [theta, np.ascontiguousarray(np.hstack(parts))]
-    rows = max(1, min(len(X), max(BLOCK, _ACTIVATIONS // max(network.hidden))))
+    rows = max(1, min(len(X), max(BLOCK, ACTIVATIONS // max(network.hidden))))
     loss, right, work = np.zeros(len(kept)), np.zeros(len(kept), dtype=np.int64), None
     for first in range(0, len(X), rows):
         some = slice(first, min(first + rows, len(X)))
@@ -74,6 +74,6 @@ def _of_columns(network, weights, kept, X, y, threads):
             work.forward(stacked, X[some])
         for i, constant in enumerate(constants):
             outputs = np.ascontiguousarray(work.outputs[:, i * classes : (i + 1) * classes] + constant, dtype=dtype)
-            part, hits = _cross_entropy(outputs, y[some], work.factor, 0.0)
+            part, hits = cross_entropy(outputs, y[some], work.factor, 0.0)
             loss[i], right[i] = loss[i] + part, right[i] + hits
     return [mlp.Score(float(a / len(y)), float(b / len(y))) for a, b in zip(loss, right)]

@@ -90,8 +90,8 @@ class RunFolder:
             "started": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "seconds": None,
             **about,
-            "versions": _versions(),
-            "machine": _machine(),
+            "versions": versions(),
+            "machine": machine(),
             "files": sorted(["run.json", "verdicts.json", *_TABLES]),
         }
         self._replace("run.json", self.about)
@@ -219,7 +219,8 @@ def _earlier_files(path):
     return [name for name in [*files, "report.html"] if name in ours or re.fullmatch(r"[\w-]+\.(png|pdf)", str(name))]
 
 
-def _versions():
+def versions():
+    """Versions of Python and of the libraries that results rest on -> dict of str."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"Python": platform.python_version()}
@@ -231,7 +232,7 @@ def _versions():
     return found
 
 
-def _machine():
+def machine():
     """What a timing or a last bit may depend on; no name of a host, a user or a path."""
     model = platform.processor() or platform.machine()
     try:

@@ -24,8 +24,8 @@ from threading import RLock
 from time import perf_counter
 
 import chaosnum
-from chaosnum import experiment, filelock
-from chaosnum.runfolder import _machine, _versions, strict
+from chaosnum import experiment, filelock, runfolder
+from chaosnum.runfolder import machine, strict
 
 SECONDS = 3.0  # between checkpoints, and at least RARER times what writing one takes
 RARER = 20
@@ -233,7 +233,7 @@ def new(path, chosen, dataset, where):
             folder.about = {
                 "version": chaosnum.__version__, "finished": False, "started": started, "seconds": None,
                 "settings": chosen.as_dict(), "data": describe(dataset), "where": where,
-                "versions": versions(), "machine": _machine(), "runs": [], "table": [], "figures": [],
+                "versions": versions(), "machine": machine(), "runs": [], "table": [], "figures": [],
             }  # fmt: skip
             folder._write()
         except BaseException:
@@ -328,7 +328,7 @@ def versions():
     """Versions that the last bit may depend on; the BLAS with the kernels that it chose."""
     from chaosnum import blas
 
-    return {"chaosnum": chaosnum.__version__, **_versions(), "BLAS": blas.description()}
+    return {"chaosnum": chaosnum.__version__, **runfolder.versions(), "BLAS": blas.description()}
 
 
 def _digest(about):

@@ -262,7 +262,7 @@ def test_rows_in_chunks_are_rows_at_once(rows, monkeypatch):
     network, _, weights, X, y = made(5, (30, 20), 4, 1000)
     whole = mlp.evaluate(network, weights, X, y)
     monkeypatch.setattr(backprop, "BLOCK", 1)
-    monkeypatch.setattr(backprop, "_ACTIVATIONS", rows * 30)
+    monkeypatch.setattr(backprop, "ACTIVATIONS", rows * 30)
     parts = mlp.evaluate(network, weights, X, y, threads=2)
     assert abs(parts.loss - whole.loss) < 1000 * EPS * whole.loss and parts.accuracy == whole.accuracy
     assert abs(mlp.evaluate(network, weights, X[:999], y[:999]).loss - whole.loss) > 1e-6  # partner: a row left out

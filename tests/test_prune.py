@@ -386,7 +386,7 @@ def test_all_prunings_in_one_pass(unit, options, monkeypatch):
     assert [s.accuracy for s in together] == [s.accuracy for s in each]
     assert together == prunescore.scores(shape, weights, prunings, X, y, threads=2)
     monkeypatch.setattr(prunescore, "WIDEST", 7)  # in groups of two
-    monkeypatch.setattr(prunescore, "_ACTIVATIONS", 60)
+    monkeypatch.setattr(prunescore, "ACTIVATIONS", 60)
     monkeypatch.setattr(prunescore, "BLOCK", 16)  # in chunks of rows, the last one shorter
     assert agree(prunescore.scores(shape, weights, prunings, X, y), each)
     monkeypatch.setitem(prunescore.AT_ZERO, "sigmoid", 0.0)

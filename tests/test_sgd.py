@@ -380,7 +380,7 @@ def test_memory_is_a_few_copies_of_the_weights():
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    chunk = 4 * backprop._ACTIVATIONS
+    chunk = 4 * backprop.ACTIVATIONS
     assert peak < 3 * size + 2.1 * chunk < 4 * 8000 * 2000
 
 
