@@ -19,12 +19,15 @@ __version__ = "0.1.0"
 
 # Public name -> the module it lives in.
 _HOME = {
+    "Bound": "claim",
     "Claim": "claim",
     "Control": "claim",
+    "ExactValue": "claim",
     "ExplicitBound": "claim",
     "LimitCurve": "claim",
     "LimitLaw": "claim",
     "PowerLaw": "claim",
+    "Threshold": "claim",
     "Verdict": "claim",
     "Observer": "sweep",
     "verify": "sweep",

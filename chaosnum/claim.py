@@ -21,10 +21,13 @@ from itertools import product
 from numbers import Real
 
 from chaosnum.check import at_least, in_range, one_of
-from chaosnum.predict import ExplicitBound, LimitCurve, LimitLaw, PowerLaw
+from chaosnum.predict import ExplicitBound, LimitLaw, PowerLaw
+from chaosnum.predict_curve import Bound, ExactValue, LimitCurve, Threshold
 from chaosnum.rule import FALSE_ALARM, Evidence, given, named
+from chaosnum.words import ORIGINS
 
-__all__ = ["Claim", "Control", "ExplicitBound", "LimitCurve", "LimitLaw", "PowerLaw", "Verdict", "claims", "find"]
+__all__ = ["Bound", "Claim", "Control", "ExactValue", "ExplicitBound", "LimitCurve", "LimitLaw", "PowerLaw",
+           "Threshold", "Verdict", "claims", "find"]  # fmt: skip
 
 BUDGETS = ("quick", "standard", "full")
 ENTRY_POINTS = "chaosnum.claims"
@@ -91,6 +94,11 @@ class Claim:
     ready : callable (scale, **params), optional
         Called for every scale of every case before anything runs; raises ValueError for what no
         measure could use, such as unreadable data.
+    origin : {"", "stated", "derived", "recalled"}
+        Where the statement is from: "stated" by the paper, "derived" here, or "recalled" and not
+        checked against the text.
+    qualified : str
+        One line on how a verdict on this claim is to be read, where it is easily read too widely.
     """
 
     id: str
@@ -110,6 +118,8 @@ class Claim:
     model: str = ""
     quantity: str = "error"
     ready: Callable | None = None
+    origin: str = ""
+    qualified: str = ""
 
     def __post_init__(self):
         if not (isinstance(self.id, str) and self.id.strip()):
@@ -118,6 +128,7 @@ class Claim:
             raise ValueError(f"{self.id}: measure must be a function, got {self.measure!r}")
         if self.asymptotic is not None:
             one_of("asymptotic", self.asymptotic, ("large", "small"))
+        one_of("origin", self.origin, ("", *ORIGINS))
         for owner in (self, *(c for c in self.controls if c.predicts is not None)):
             for prediction in _by_statistic(owner.predicts, self.quantity).values():
                 if not callable(getattr(prediction, "judge", None)):
@@ -202,6 +213,7 @@ class Claim:
             claim=self.id, name=self.name, model=self.model, params=dict(params), scale=self.scale,
             statistic=named(prediction, statistic),
             control=None if control is None else control.name,
+            origin=self.origin, qualified=" ".join(self.qualified.split()),
             **{f.name: getattr(judgement, f.name) for f in fields(judgement)},
         )  # fmt: skip
 
@@ -235,6 +247,8 @@ class Verdict:
     reason: str
     control: str | None
     points: list
+    origin: str = ""
+    qualified: str = ""
     fit: object = field(default=None, repr=False, compare=False)
 
     def as_dict(self):
@@ -267,13 +281,15 @@ def _natural(claim):
 def find(ids=(), *, models=(), among=None):
     """The claims whose id or name is in `ids` and whose model is in `models`; empty means all.
 
+    The id before a dot names the whole theory: S2 is S2.1, S2.2 and so on.
+
     Raises
     ------
     ValueError
         An id or a model that no claim has; the line names those known.
     """
     known = claims() if among is None else list(among)
-    chosen = _select(known, "claim", ids, lambda c: (c.id, c.name))
+    chosen = _select(known, "claim", ids, lambda c: (c.id, c.id.split(".")[0], c.name))
     return _select(chosen, "model", models, lambda c: (c.model,))
 
 

@@ -24,6 +24,7 @@ import time
 import chaosnum
 from chaosnum import cli_fit, cli_plan, cli_train, cli_verify
 from chaosnum.arguments import EXIT_STATUS, Parser, number, one_line, seed
+from chaosnum.words import ORIGINS
 
 
 def main(argv=None):
@@ -97,7 +98,9 @@ def _list(options, argv):
         return 0
     for c in known:
         print(f"{c.id}  {c.name}" + (f"  [{c.model}]" if c.model else ""))
-        print(f"    {one_line(c.statement)}  ({one_line(c.source)})")
+        print(f"    {one_line(c.statement)}  ({'; '.join(filter(None, [ORIGINS.get(c.origin), one_line(c.source)]))})")
+        if c.qualified:
+            print(f"    to be read with care: {one_line(c.qualified)}")
         if c.controls:
             print(f"    controls: {', '.join(control.name for control in c.controls)}")
     if not known:
@@ -109,7 +112,8 @@ def _about(c):
     """What `list --json` and run.json say of a claim."""
     return {
         "id": c.id, "name": c.name, "model": c.model, "statement": one_line(c.statement),
-        "source": one_line(c.source), "scale": c.scale, "statistics": list(c.predictions()),
+        "source": one_line(c.source), "origin": c.origin, "qualified": one_line(c.qualified),
+        "scale": c.scale, "statistics": list(c.predictions()),
         "params": {k: list(v) if isinstance(v, (list, tuple)) else v for k, v in c.params.items()},
         "controls": {control.name: one_line(control.statement) for control in c.controls},
     }  # fmt: skip

@@ -219,7 +219,8 @@ def _grouped(chosen):
     """{claim: [its statements]}, each once, for the page of the run."""
     found = {}
     for c in chosen:
-        about = {"statement": one_line(c.statement), "source": one_line(c.source)}
+        about = {"statement": one_line(c.statement), "source": one_line(c.source), "origin": c.origin,
+                 "qualified": one_line(c.qualified)}  # fmt: skip
         known = found.setdefault(c.id, [])
         if about not in known:
             known.append(about)

@@ -1,4 +1,4 @@
-"""Points against a predicted curve or band: the verdict of :class:`chaosnum.predict.LimitCurve`.
+"""Points against a predicted curve, value, band or bound: the verdicts of :mod:`chaosnum.predict_curve`.
 
 Definition. The claim: at every judged scale s the statistic lies in the band [low(s), high(s)]. The
 band is a rigorous one where it is given, else curve(s) widened by the tolerance. Every point has
@@ -16,6 +16,11 @@ at most (1 - family) / J, so at most 1 - family in all, and half of it where the
 edge of the band. This is exact for medians, quantiles and frequencies. For means it is as good as
 Student's interval: with 16 exponential replicas an end errs three times as often as it says.
 
+An exact value (`rounding` given, with a curve) allows no error of the prediction: ``violated`` where a family-wise
+interval excludes the value itself, ``inconclusive`` where the interval at 99.73% (three standard errors), shared over
+the points, excludes it, else as above. "every" looks at single replicas: the one farthest out is the point, and its own
+interval.
+
 What goes wrong: a band wider than what one would call a violation; and a curve judged at scales
 where its second-order terms are larger than the tolerance.
 """
@@ -24,16 +29,21 @@ import math
 
 from chaosnum.rule import LEVEL, Judgement, given, more_replicas, point, value
 
+THREE_ERRORS = 0.9973  # level of the interval of three standard errors
 VACUOUS = 0.9  # a band of a frequency that is as wide as this says nothing
 
 
-def judge_curve(prediction, evidence):
+def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
     """Judge a prediction with curve, lower, upper, margin, absolute, statistic, trials and last.
 
     Parameters
     ----------
     prediction : LimitCurve
     evidence : Evidence
+    statistic : str or float, optional
+        In place of the prediction's; also "every".
+    rounding : float, optional
+        The curve is exact up to this, relative; a band is widened by it.
 
     Returns
     -------
@@ -47,19 +57,31 @@ def judge_curve(prediction, evidence):
     from chaosnum.intervals import interval
     from chaosnum.rates import _infinite_variance, _normality
 
-    params, statistic = evidence.params, prediction.statistic
+    params, statistic = evidence.params, prediction.statistic if statistic is None else statistic
     order = np.argsort(evidence.scales)
     scales = [evidence.scales[j] for j in order]
     samples = [np.asarray(evidence.samples[j], dtype=np.float64) for j in order]
     predicted, bands = _bands(prediction, scales, params)
+    stated = bands
+    edges = [_edges(c, band, rounding, prediction.absolute) for c, band in zip(predicted, bands)]
+    if prediction.curve is None or statistic == "every":
+        bands = edges
     count = len(scales) if prediction.last is None else min(prediction.last, len(scales))
     judged = range(len(scales) - count, len(scales)) if evidence.asymptotic != "small" else range(count)
     shared = 1 - (1 - evidence.family) / count
     options = {"trials": int(value(prediction.trials, params))}
     if statistic == "mean":
         options["normality"] = _normality(samples)
-    rows = [interval(x, statistic, LEVEL, **options) for x in samples]
-    wide = [interval(x, statistic, shared, **options)[1:] for x in samples]
+    exact = rounding is not None and prediction.curve is not None
+
+    def at_level(level):
+        if statistic == "every":
+            return [(farthest(x, edge),) * 3 for x, edge in zip(samples, edges)]
+        return [(x[0],) * 3 if exact and np.ptp(x) == 0 else interval(x, statistic, level, **options) for x in samples]
+
+    rows = at_level(LEVEL)
+    wide = [row[1:] for row in at_level(shared)]
+    usual = [row[1:] for row in at_level(1 - (1 - THREE_ERRORS) / count)] if exact else wide
 
     heavy = statistic == "mean" and _infinite_variance(samples, [row[0] for row in rows])
     found = [(_excess(rows[j], bands[j]), j) for j in judged]
@@ -72,11 +94,17 @@ def judge_curve(prediction, evidence):
     elif heavy:
         verdict = "inconclusive"
         reason = "replicas of infinite variance: their mean has no valid interval, judge the median"
-    elif outside := [j for _, j in sorted(found, reverse=True) if _outside(wide[j], bands[j])]:
+    elif outside := [j for _, j in sorted(found, reverse=True) if _outside(wide[j], edges[j])]:
         j = outside[0]
         verdict = "violated"
-        reason = f"at {evidence.scale} = {scales[j]:g} {_number(rows[j])}, family-wise {_ends(wide[j])}, "
-        reason += f"against {_band_words(predicted[j], bands[j])}"
+        level = "" if wide[j][0] == wide[j][1] else f", family-wise {_ends(wide[j])}"
+        against = _band_words(predicted[j], edges[j]) if not exact else f"exactly {predicted[j]:.6g}"
+        reason = f"at {evidence.scale} = {scales[j]:g} {_number(rows[j])}{level}, against {against}"
+    elif doubtful := [j for j in judged if _outside(usual[j], edges[j])]:
+        j = doubtful[0]
+        verdict = "inconclusive"
+        reason = f"at {evidence.scale} = {scales[j]:g} {_number(rows[j])} against exactly {predicted[j]:.6g}: "
+        reason += "more than three standard errors off, more replicas would settle it"
     elif all(bands[j][0] <= rows[j][1] and rows[j][2] <= bands[j][1] for j in judged):
         verdict, reason = "holds", f"closest to the edge {at}: {words}"
     else:
@@ -90,7 +118,7 @@ def judge_curve(prediction, evidence):
         measured |= {"ratio": estimate / c, "ratio_ci": sorted(end / c for end in ends)}
     points = [
         point(s, *row, None, len(x)) | {"predicted": c, "lower": low, "upper": high}
-        for s, row, x, c, (low, high) in zip(scales, rows, samples, predicted, bands)
+        for s, row, x, c, (low, high) in zip(scales, rows, samples, predicted, stated)
     ]
     return Judgement(verdict, None, reason, prediction.claimed(params), measured, None, points, rows)
 
@@ -113,6 +141,22 @@ def _bands(prediction, scales, params):
         predicted.append(c)
         bands.append((low, high))
     return predicted, bands
+
+
+def _edges(predicted, band, rounding, absolute):
+    """What a family-wise interval must not lie outside of: the band, or around an exact value its rounding alone."""
+    if rounding is None:
+        return band
+    if predicted is not None:
+        room = rounding * (1.0 if absolute else abs(predicted))
+        return predicted - room, predicted + room
+    return tuple(end if math.isinf(end) else end + side * rounding * abs(end) for end, side in zip(band, (-1, 1)))
+
+
+def farthest(x, edges):
+    """Of the replicas the one that is farthest outside of the edges, or nearest to one of them -> float."""
+    beyond = [max(edges[0] - v, v - edges[1]) for v in x.tolist()]
+    return float(x[beyond.index(max(beyond))])
 
 
 def _excess(row, band):
@@ -148,7 +192,7 @@ def _remedy(row, wide, band, statistic, replicas):
 
 
 def _number(row):
-    return f"{row[0]:.3g} {_ends(row[1:])}"
+    return f"{row[0]:.3g} {_ends(row[1:])}" if row[1] < row[2] else f"{row[0]:.6g}"
 
 
 def _ends(ends):

@@ -11,6 +11,7 @@ from string import Template
 
 from chaosnum import runfolder
 from chaosnum.words import (
+    ORIGINS,
     bound_words,
     claimed_words,
     fold,
@@ -112,7 +113,10 @@ def render(run, verdicts, pictures):
         contents.append(f'<li><a href="#c{i}">{escape(_heading(of_claim))}</a>: {escape(tally(of_claim))}</li>')
         sections.append(f'<h2 id="c{i}">{escape(_heading(of_claim))}</h2>')
         for a in about:
-            sections.append(f'<p>{escape(a["statement"])} <span class="soft">({escape(a["source"])})</span></p>')
+            source = "; ".join(filter(None, [ORIGINS.get(a.get("origin")), a["source"]]))
+            sections.append(f'<p>{escape(a["statement"])} <span class="soft">({escape(source)})</span></p>')
+            if a.get("qualified"):
+                sections.append(f'<p class="soft">To be read with care: {escape(a["qualified"])}</p>')
         sections.extend(_figure(stem, png, group) for stem, png, group in figures)
     early = '<p class="violated">The run was stopped early; this is what had finished.</p>'
     facts = {**run.get("versions", {}), **run.get("machine", {}), "seconds": number(run.get("seconds"))}

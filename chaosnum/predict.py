@@ -1,8 +1,8 @@
-"""What a claim predicts, and how it is judged: the one place for kinds of prediction.
+"""Predictions of rates and laws, and what every kind of prediction is made of.
 
 A prediction has `claimed(params)`, its JSON, and `judge(evidence)`, which returns a Judgement;
 `statistic` names what it takes of the replicas and `least_scales` the scales it needs. A new kind
-is one more class here.
+is one more class, here or beside the predictions of values (:mod:`chaosnum.predict_curve`).
 
 This file needs the standard library alone: NumPy and SciPy are imported when a verdict is made.
 """
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaosnum.check import at_least, in_range, one_of, positive
-from chaosnum.judge_curve import judge_curve
 from chaosnum.rule import LEVEL, Judgement, given, judge_rate, more_replicas, point, value
 
 
@@ -182,92 +181,6 @@ class LimitLaw:
         measured |= {"p": p, "ratio": whole.ratio, "ratio_ci": whole.ci}
         claimed = self.claimed(evidence.params)
         return Judgement(verdict, None, reason, claimed, measured, None, points, whole)
-
-
-@dataclass(frozen=True)
-class LimitCurve:
-    """The statistic equals a predicted curve of the scale, within a tolerance or a rigorous band.
-
-    Violated where at some scale the family-wise interval lies wholly outside the band; holds where
-    every 95% interval lies inside. Exact intervals for medians, quantiles and frequencies, for every
-    law and number of replicas. See :mod:`chaosnum.judge_curve`. Examples::
-
-        LimitCurve(lambda n, alpha: constant(alpha) * n**-0.5, margin=0.03)               # a mean within 3%
-        LimitCurve(0.25, margin=0.01, absolute=True, statistic="frequency")               # replicas 0 or 1
-        LimitCurve(quantile_curve, margin=0.05, statistic=0.95, last=2)                   # a 95% quantile
-        LimitCurve(lower=below, upper=above)                                              # a rigorous band alone
-
-    Attributes
-    ----------
-    curve : float or callable (scale, **params) -> float, optional
-        Predicted value; a number is the same at every scale.
-    lower, upper : float or callable (scale, **params) -> float, optional
-        Rigorous ends of the band. The one that is not given is the curve's value less or plus the
-        tolerance, and infinite without a curve. One of `curve`, `lower` and `upper` is needed.
-    margin : float or callable of the parameters
-        Tolerance, relative to the curve's value.
-    absolute : bool
-        The margin is in units of the statistic.
-    statistic : "mean", "median", "frequency", or float in (0, 1), the order of a quantile
-        Over the replicas. Medians and quantiles where the variance is infinite.
-    trials : int or callable of the parameters
-        For a frequency: independent trials behind each replica.
-    last : int, optional
-        Judge only the last scales before the asymptotic end; by default all.
-    tail : float or callable of the parameters, optional
-        Tail index of the replicas where it is known; a mean needs more than 2.
-    words : str
-        What the curve is.
-    """
-
-    curve: float | Callable | None = None
-    lower: float | Callable | None = None
-    upper: float | Callable | None = None
-    margin: float | Callable = 0.05
-    absolute: bool = False
-    statistic: str | float = "mean"
-    trials: int | Callable = 1
-    last: int | None = None
-    tail: float | Callable | None = None
-    words: str = "curve"
-
-    least_scales = 1
-
-    def __post_init__(self):
-        if self.curve is None and self.lower is None and self.upper is None:
-            raise ValueError("curve, lower or upper must be given, got none")
-        for name in ("curve", "lower", "upper"):
-            if isinstance(number := getattr(self, name), (int, float)):
-                in_range(name, number, -math.inf, math.inf, open_high=True)
-        if not callable(self.margin):
-            positive("margin", self.margin)
-        if isinstance(self.statistic, str):
-            one_of("statistic", self.statistic, ("mean", "median", "frequency"))
-        else:
-            in_range("statistic", self.statistic, 0.0, 1.0, open_high=True)
-        if not callable(self.trials):
-            at_least("trials", self.trials, 1)
-        if self.last is not None:
-            at_least("last", self.last, 1)
-
-    def claimed(self, params):
-        lower, upper = (self.curve if f is None else f for f in (self.lower, self.upper))
-        if lower is None or upper is None:
-            sense, words = ("upper", f"≤ {self.words}") if lower is None else ("lower", f"≥ {self.words}")
-        elif self.lower is None or self.upper is None:
-            margin = value(self.margin, params)
-            room = f"{margin:.3g}" if self.absolute else f"{100 * margin:.3g} %"
-            sense, words = "exact", f"{self.words} ± {room}"
-        else:
-            sense, words = "exact", f"in {self.words}"
-        return {"kind": "curve", "exponent": None, "sense": sense, "words": words}
-
-    def judge(self, evidence):
-        """Evidence -> Judgement."""
-        tail = None if self.tail is None else value(self.tail, evidence.params)
-        if self.statistic == "mean" and tail is not None and not tail > 2:
-            raise ValueError(f"tail must exceed 2 for a mean (else use the median), got {tail!r}")
-        return judge_curve(self, evidence)
 
 
 def _check_rate(prediction):

@@ -49,6 +49,7 @@ CONTROL_MARKERS = "xP*dv"
 BOUND_DRAWN = 300.0  # a bound more than this many times above the largest point is named, not drawn
 DPI = 150
 
+_LEVELS = ("curve", "value", "threshold")  # kinds of claims about values, which need not fall or rise
 _SERIES = PALETTE[0]
 _CLAIMED = "0.78"
 _BAND = "0.88"
@@ -207,11 +208,12 @@ def _panel(ax, words, verdict, controls, names):
 
 def _points(ax, verdict, colour, marker, line):
     """Measured points with their intervals; returns the positive ones and their numbers of replicas."""
-    points = [p for p in verdict["points"] if _positive(p["estimate"]) and _positive(p["scale"])]
+    shown = _finite if _linear([verdict]) else _positive  # a logarithmic axis has no place for the others
+    points = [p for p in verdict["points"] if shown(p["estimate"]) and _positive(p["scale"])]
     x = np.array([p["scale"] for p in points], dtype=float)
     y = np.array([p["estimate"] for p in points], dtype=float)
-    low = np.array([p["lo"] if _positive(p["lo"]) else 1e-300 for p in points])
-    high = np.array([p["hi"] if _positive(p["hi"]) else p["estimate"] for p in points])
+    low = np.array([p["lo"] if shown(p["lo"]) else 1e-300 for p in points])
+    high = np.array([p["hi"] if shown(p["hi"]) else p["estimate"] for p in points])
     bars = np.maximum([y - low, high - y], 0)
     ax.errorbar(
         x, y, yerr=bars, fmt=marker, color=colour, ls=line, ms=4.5, lw=1, elinewidth=1.1, capsize=2,
@@ -225,8 +227,11 @@ def _claimed(ax, verdict, x, y, weights, colour):
     claimed, measured = verdict["claimed"], verdict["measured"] or {}
     if claimed["kind"] == "law":  # the points are scales relative to the law's
         ax.axhline(1.0, color=_CLAIMED, lw=3.2, zorder=1.5)
-    if claimed["kind"] == "curve":
+    if claimed["kind"] in ("curve", "value"):
         _curve(ax, verdict)
+    if claimed["kind"] == "threshold":
+        ax.axhline(claimed["level"], color=_CLAIMED, lw=3.2, zorder=1.5)
+        ax.axvspan(claimed["low"], claimed["high"], color=_BAND, lw=0, zorder=1)
     exponent, slope = claimed.get("exponent"), measured.get("exponent")
     if exponent is None or slope is None or len(x) < 2:
         return
@@ -243,20 +248,21 @@ def _claimed(ax, verdict, x, y, weights, colour):
 
 def _curve(ax, verdict):
     """The predicted curve, and the band that the points must lie in; an end that it does not have is left open."""
+    shown = _finite if _linear([verdict]) else _positive
     points = sorted(verdict["points"], key=lambda p: p["scale"])
-    if pairs := [(p["scale"], p["predicted"]) for p in points if _positive(p.get("predicted"))]:
+    if pairs := [(p["scale"], p["predicted"]) for p in points if shown(p.get("predicted"))]:
         alone = {"marker": "_", "ms": 22, "mew": 3.2} if len(pairs) == 1 else {}
         ax.plot(*zip(*pairs), color=_CLAIMED, lw=3.2, zorder=1.5, **alone)
     x, low, high = ([p.get(key) for p in points] for key in ("scale", "lower", "upper"))
     if len(points) == 1:  # a band needs some width to be seen
         x, low, high = [x[0] / 1.12, x[0] * 1.12], low * 2, high * 2
     for end in (low, high):
-        if pairs := [(s, e) for s, e in zip(x, end) if _positive(e)]:
+        if pairs := [(s, e) for s, e in zip(x, end) if shown(e)]:
             ax.plot(*zip(*pairs), color=_BAND, lw=1, zorder=1.2)
-    seen = [e for p in points for e in (p["estimate"], p.get("lower"), p.get("upper")) if _positive(e)] or [1.0]
+    seen = [e for p in points for e in (p["estimate"], p.get("lower"), p.get("upper")) if shown(e)] or [1.0]
     open_low, open_high = min(seen) / 1e3, max(seen) * 1e3  # out of the frame
     ax.fill_between(
-        x, [e if _positive(e) else open_low for e in low], [e if _positive(e) else open_high for e in high],
+        x, [e if shown(e) else open_low for e in low], [e if shown(e) else open_high for e in high],
         color=_BAND, alpha=0.35, lw=0, zorder=1,
     )  # fmt: skip
 
@@ -268,16 +274,30 @@ def _bound_points(verdict):
     return pairs if pairs and min(b for _, b in pairs) <= BOUND_DRAWN * top else []
 
 
+def _finite(value):
+    return value is not None and math.isfinite(value)
+
+
 def _positive(value):
-    return value is not None and math.isfinite(value) and value > 0
+    return _finite(value) and value > 0
+
+
+def _linear(verdicts):
+    """Whether values, not rates, are shown that a logarithmic axis has no place for."""
+    kinds = {v["claimed"]["kind"] for v in verdicts if v["claimed"].get("exponent") is None}
+    values = [p["estimate"] for v in verdicts for p in v["points"] if _finite(p["estimate"])]
+    rates = any(v["claimed"].get("exponent") is not None for v in verdicts)
+    return not rates and "law" not in kinds and any(value <= 0 for value in values)
 
 
 def _frame(axes, verdicts):
     """Logarithmic axes but for a level, ticks at the scales themselves, and a frame set by estimates, not whiskers."""
     scales = sorted({p["scale"] for v in verdicts for p in v["points"] if _positive(p["scale"])})
-    values = [p["estimate"] for v in verdicts for p in v["points"] if _positive(p["estimate"])]
+    linear = _linear(verdicts)
+    shown = _finite if linear else _positive
+    values = [p["estimate"] for v in verdicts for p in v["points"] if shown(p["estimate"])]
     for line in (line for ax in axes for line in ax.lines):
-        values.extend(v for v in np.asarray(line.get_ydata(), dtype=float) if _positive(v))
+        values.extend(v for v in np.asarray(line.get_ydata(), dtype=float) if shown(v))
     for ax in axes:
         ax.set_xscale("log")
         ax.set_yscale("log")
@@ -288,15 +308,16 @@ def _frame(axes, verdicts):
         ax.xaxis.set_major_locator(ticker.FixedLocator(keep))
         ax.xaxis.set_major_formatter(ticker.FixedFormatter([scale_words(s) for s in keep]))
         ax.set_xlim(scales[0] / 1.25, scales[-1] * 1.25)
-    values = [v for v in values if v > 1e-290] or [1.0]  # without any point an empty frame
-    span = math.log10(max(values) / min(values))
-    if span < 0.4 and all(v["claimed"]["kind"] == "curve" for v in verdicts):  # nothing falls: a level
-        ends = [p[end] for v in verdicts for p in v["points"] for end in ("lo", "hi") if _positive(p[end])]
+    values = [v for v in values if linear or v > 1e-290] or [1.0]  # without any point an empty frame
+    span = 0.0 if linear else math.log10(max(values) / min(values))
+    if linear or (span < 0.4 and all(v["claimed"]["kind"] in _LEVELS for v in verdicts)):  # nothing falls: a level
+        ends = [p[end] for v in verdicts for p in v["points"] for end in ("lo", "hi") if shown(p[end])]
         low, high = min(values + ends), max(values + ends)
         for other in axes:
             other.set_yscale("linear")
             other.minorticks_off()
         ax.yaxis.set_major_locator(ticker.MaxNLocator(5))
+        ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:.6g}"))  # no offset in the corner
         room = 0.2 * (high - low) or 0.1 * abs(high)
         ax.set_ylim(low - room, high + room)
         return
@@ -338,15 +359,18 @@ def _entries(claims, controls):
         handle = handle if fitted else line([], [], color=_SERIES, marker="o", ms=4.5, ls="none")
         entries.append((handle, "measured, 95 % interval" + (", fit" if fitted else "")))
     judged = claims or controls
+    predicted = "claimed value" if judged[0]["claimed"]["kind"] == "value" else "claimed curve"
     for present, words in (
         (any(v["claimed"].get("exponent") is not None for v in judged), "claimed slope"),
         (any(v["claimed"]["kind"] == "law" for v in judged), "claimed law"),
-        (any(p.get("predicted") is not None for v in judged for p in v["points"]), "claimed curve"),
+        (any(v["claimed"]["kind"] == "threshold" for v in judged), "level"),
+        (any(p.get("predicted") is not None for v in judged for p in v["points"]), predicted),
     ):
         if present:
             entries.append((line([], [], color=_CLAIMED, lw=3.2), words))
-    if any(v["claimed"]["kind"] == "curve" for v in judged):
-        entries.append((matplotlib.patches.Patch(color=_BAND), "claimed band"))
+    for kind, words in (("curve", "claimed band"), ("value", "deviation"), ("threshold", "claimed crossing")):
+        if any(v["claimed"]["kind"] == kind for v in judged):
+            entries.append((matplotlib.patches.Patch(color=_BAND), words))
     if any(_bound_points(v) for v in claims):
         entries.append((line([], [], color=PALETTE[1], ls="--", lw=1.3), "explicit bound"))
     for i, name in enumerate(dict.fromkeys(c["control"] for c in controls)):

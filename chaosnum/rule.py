@@ -276,8 +276,10 @@ def point(scale, estimate, lo, hi, bound, replicas):
 
 
 def named(prediction, statistic):
-    """``mean of error``, ``0.9 quantile of error``: a prediction's statistic of what a measure returns."""
+    """``mean of error``, ``0.9 quantile of error``, ``every error``: a prediction's statistic of the measure's."""
     what = prediction.statistic
+    if what == "every":
+        return f"every {statistic}"
     return f"{what if isinstance(what, str) else f'{what:g} quantile'} of {statistic}"
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from textwrap import fill
 
-from chaosnum.words import claimed_words, fold, measured_words, number, outcome, outside, param_words, tally
+from chaosnum.words import ORIGINS, claimed_words, fold, measured_words, number, outcome, outside, param_words, tally
 
 STYLES = {"holds": "green", "caught": "green", "inconclusive": "yellow", "violated": "bold red", "missed": "bold red"}
 _HEAD = ("", "claimed", "measured, 95 % interval", "bound", "sharp", "verdict")
@@ -61,6 +61,8 @@ def _block(group):
     shown, shared = fold([v["params"] for v in group])
     name = first["claim"] if first["claim"] == first["name"] else f"{first['claim']} {first['name']}"
     title = " · ".join(filter(None, [name, first["model"], first["statistic"]]))
+    if origin := ORIGINS.get(first.get("origin")):
+        title += f" ({origin})"
     if first["control"]:
         title = f"  control {first['control']} of {title}"
     rows, remarks = [], []
@@ -71,6 +73,8 @@ def _block(group):
         if state not in ("holds", "caught"):
             remarks.append(f"{words}: {v['reason']}" if words else v["reason"])
     remarks += dict.fromkeys(filter(None, (outside(v["params"]) for v in group)))
+    if first.get("qualified") and not first["control"]:
+        remarks.append(f"to be read with care: {first['qualified']}")
     return title, param_words(shared), rows, remarks
 
 

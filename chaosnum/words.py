@@ -6,6 +6,12 @@ A verdict is a dictionary in the JSON form that ``chaosnum verify --json`` print
 import math
 import re
 
+# Where a claim's statement comes from: what each tag of a claim says.
+ORIGINS = {
+    "stated": "stated by the paper",
+    "derived": "derived here",
+    "recalled": "recalled, not checked against the text",
+}
 SYMBOLS = {
     "alpha": "α", "sigma": "σ", "eta": "η", "kappa": "κ", "lambda": "λ", "lam": "λ", "chi": "χ", "theta": "θ",
     "eps": "ε", "delta": "δ", "gamma": "γ",
@@ -109,11 +115,18 @@ def measured_words(verdict):
     if measured.get("exponent") is not None:
         return f"{measured['exponent']:.3f} {interval(measured.get('ci'))}".strip()
     if measured.get("ratio") is not None:
-        return f"ratio {measured['ratio']:.3f} {interval(measured.get('ratio_ci'))}".strip()
+        low, high = measured.get("ratio_ci") or (None, None)
+        if low is not None and low == high:  # nothing random
+            return f"ratio {measured['ratio']:.9g}"
+        return f"ratio {measured['ratio']:.3f} {interval((low, high))}".strip()
+    if "crossing" in measured:
+        at = measured["crossing"]
+        return "no crossing" if at is None else f"crosses at {symbol(verdict['scale'])} = {number(at)}"
     if measured.get("estimate") is not None:
         ends = measured.get("estimate_ci") or (None, None)
         where = f" at {symbol(verdict['scale'])} = {scale_words(measured['at'])}" if len(verdict["points"]) > 1 else ""
-        return f"{number(measured['estimate'])} [{number(ends[0])}, {number(ends[1])}]{where}"
+        spread = f" [{number(ends[0])}, {number(ends[1])}]" if ends[0] != ends[1] else ""
+        return f"{number(measured['estimate'])}{spread}{where}"
     return "–"
 
 
