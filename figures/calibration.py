@@ -7,7 +7,7 @@ Compute: a few minutes a seed and core, seeds side by side in processes. Each fi
 study goes on where it was. Draw: exponent less claimed exponent for each verdict, claims beside controls; and the
 counts, as CSV.
 
-    python figures/calibration.py [--seeds 20] [--budget standard] [--out runs/calibration]
+    python figures/calibration.py [ID ...] [--seeds 20] [--budget standard] [--out runs/calibration]
 """
 
 import argparse
@@ -18,12 +18,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 
-def one_seed(seed, budget, path, claims=None):
-    """Verdicts of all claims and controls, on one thread, written to `path` when they are all there."""
+def one_seed(seed, budget, path, ids=()):
+    """Verdicts of the claims (default: all) and their controls, on one thread, written to `path` when all are there."""
     import chaosnum as cn
-    from chaosnum.claim import claims as installed
 
-    claims = installed() if claims is None else claims
+    claims = cn.claim.find(ids)
     verdicts = cn.verify(claims, budget=budget, seed=seed, threads=1)
     verdicts += cn.verify([c for c in claims if c.controls], budget=budget, seed=seed, control="all", threads=1)
     written = path.with_suffix(".part")
@@ -33,34 +32,38 @@ def one_seed(seed, budget, path, claims=None):
             f"{dict(Counter(v.verdict for v in verdicts if v.control))} of the controls")  # fmt: skip
 
 
-def compute(seeds, budget, out, processes=None):
-    """Verdicts of all installed claims and controls -> list of dict, in the JSON form, each with its master seed.
+def compute(seeds, budget, out, ids=(), processes=None):
+    """Verdicts of installed claims and their controls -> list of dict, in the JSON form, each with its master seed.
 
     Parameters
     ----------
     seeds : iterable of int
     budget : {"quick", "standard", "full"}
     out : Path, one file a seed
+    ids : sequence of str, optional
+        Claims by id or name; by default all of them.
     processes : int, optional, by default one a core
     """
     from chaosnum.threads import cores
 
     out.mkdir(parents=True, exist_ok=True)
-    paths = {seed: out / f"{budget}-{seed}.json" for seed in seeds}
+    chosen = "-".join(["", *ids])
+    paths = {seed: out / f"{budget}{chosen}-{seed}.json" for seed in seeds}
     with ProcessPoolExecutor(processes or cores()) as pool:
-        running = [pool.submit(one_seed, seed, budget, path) for seed, path in paths.items() if not path.exists()]
+        running = [pool.submit(one_seed, seed, budget, path, ids) for seed, path in paths.items() if not path.exists()]
         for future in as_completed(running):
             print(future.result(), flush=True)
     return [{"seed": seed, **v} for seed, path in paths.items() for v in json.loads(path.read_text())]
 
 
 def counts(verdicts):
-    """Rows (claim, model, statistic, control, alpha, how often each verdict, exponents' mean, sd, mean half width)."""
+    """Rows (claim, model, statistic, control, parameters, how often each verdict; exponents' mean, sd, half width)."""
     import numpy as np
 
     groups = defaultdict(list)
     for v in verdicts:
-        groups[v["claim"], v["model"], v["statistic"], v["control"] or "", v["params"]["alpha"]].append(v)
+        params = ", ".join(f"{name} = {value}" for name, value in v["params"].items())
+        groups[v["claim"], v["name"], v["model"], v["statistic"], v["control"] or "", params].append(v)
     for key, group in groups.items():
         tally = Counter(v["verdict"] for v in group)
         rates = [v["measured"] for v in group if v["measured"]["exponent"] is not None]
@@ -70,7 +73,7 @@ def counts(verdicts):
         yield (*key, tally["holds"], tally["inconclusive"], tally["violated"], *spread)
 
 
-HEAD = ("claim", "model", "statistic", "control", "alpha", "holds", "inconclusive", "violated",
+HEAD = ("claim", "name", "model", "statistic", "control", "parameters", "holds", "inconclusive", "violated",
         "mean exponent", "sd of exponents", "mean half width of the 95% interval")  # fmt: skip
 
 
@@ -92,6 +95,8 @@ def draw(verdicts, path):
         for v in verdicts
         if v["measured"]["exponent"] is not None
     ]
+    if not rows:
+        return
     table = pd.DataFrame(rows)
     # A control is drawn in the row of what it is a control of; those on medians have a row of their own.
     order = sorted(table["claim"].unique())
@@ -109,17 +114,18 @@ def draw(verdicts, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("ids", nargs="*", metavar="ID", help="claims by id or name (default: all)")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--budget", default="standard")
     parser.add_argument("--out", type=Path, default=Path("runs/calibration"))
     options = parser.parse_args()
-    verdicts = compute(range(1, options.seeds + 1), options.budget, options.out)
+    verdicts = compute(range(1, options.seeds + 1), options.budget, options.out, options.ids)
     with open(options.out / "calibration.csv", "w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(HEAD)
         writer.writerows(counts(verdicts))
     draw(verdicts, options.out / "calibration.png")
-    print(f"{options.out}/calibration.csv, calibration.png")
+    print(f"{options.out}/calibration.csv; exponents, if any, in calibration.png")
 
 
 if __name__ == "__main__":

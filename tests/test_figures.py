@@ -170,23 +170,26 @@ def test_pruning(tmp_path):
     assert overlaps(figure.draw(rows)) == []
 
 
-def test_calibration(tmp_path, capsys):
+def test_calibration(tmp_path, capsys, monkeypatch):
     """Compute, counts and picture, with a toy claim and its controls; a finished seed is read, not run again."""
+    from chaosnum import claim
+
+    monkeypatch.setattr(claim, "claims", lambda: toys()[:1])
     figure = script("calibration")
     for seed in (1, 2):
-        line = figure.one_seed(seed, "quick", tmp_path / f"quick-{seed}.json", toys()[:1])
+        line = figure.one_seed(seed, "quick", tmp_path / f"quick-T1-{seed}.json", ["T1"])
         assert line.startswith(f"seed {seed}: ") and "violated" in line
-    verdicts = figure.compute([1, 2], "quick", tmp_path)
+    verdicts = figure.compute([1, 2], "quick", tmp_path, ["T1"])
     assert capsys.readouterr().out == ""
     assert len(verdicts) == 2 * 2 * 3 and {v["seed"] for v in verdicts} == {1, 2}  # seeds, alphas, claim and controls
-    rows = {(row[3], row[4]): row for row in figure.counts(verdicts)}
+    rows = {(row[4], float(row[5].split()[2].rstrip(","))): row for row in figure.counts(verdicts)}  # alpha = 1.5, ...
     assert len(rows) == 6 and all(len(row) == len(figure.HEAD) for row in rows.values())
     for alpha in (1.5, 2.0):
-        assert sum(rows["", alpha][5:8]) == 2 and rows["", alpha][7] == 0 and rows["constant", alpha][5:8] == (0, 0, 2)
-        assert abs(rows["", alpha][8] + 0.5) < 0.1 and abs(rows["constant", alpha][8]) < 0.1
+        assert sum(rows["", alpha][6:9]) == 2 and rows["", alpha][8] == 0 and rows["constant", alpha][6:9] == (0, 0, 2)
+        assert abs(rows["", alpha][9] + 0.5) < 0.1 and abs(rows["constant", alpha][9]) < 0.1
     figure.draw(verdicts, tmp_path / "calibration.png")
     assert (tmp_path / "calibration.png").read_bytes().startswith(b"\x89PNG")
-    assert not list(tmp_path.glob("*.part")) and json.loads((tmp_path / "quick-1.json").read_text())
+    assert not list(tmp_path.glob("*.part")) and json.loads((tmp_path / "quick-T1-1.json").read_text())
 
 
 def test_overlaps_sees_an_overlap():
