@@ -1,19 +1,16 @@
 """Figures of a run: claimed line, measured points with intervals, explicit bound, verdict in words.
 
-The one file that imports Matplotlib and seaborn. Computing is apart from drawing: the functions here take verdicts
-as dictionaries in the JSON form that ``chaosnum verify --json`` prints, so a picture can be drawn again from
-the files of a run.
+The one file that imports Matplotlib; a panel is drawn in :mod:`chaosnum.panel`. Computing is apart from drawing: the
+functions here take verdicts as dictionaries in the JSON form that ``chaosnum verify --json`` prints, so a picture can
+be drawn again from the files of a run.
 
-How to read a panel. Both axes are logarithmic, so a power law is a straight line. The grey *claimed* line has
-the claimed slope and touches the measured curve at the end where the claim allows most (the smallest n, the
-largest eta): a claim "at least this fast" holds when the points stay at or below it. A dashed line is an
-explicit bound, which no point's interval may lie above. Where a curve is claimed, the grey line is the curve and
-the points' intervals must lie in the shaded band. Crosses are negative controls: experiments spoilt on
-purpose, which must leave the line.
-
-What goes wrong: an explicit bound of 1e9 would flatten every curve, so a bound far above the points is not
-drawn but named in the panel; a point whose interval reaches zero has no lower end on a logarithmic axis, and
-its bar runs out of the frame.
+How to read a panel. Both axes are logarithmic, so a power law is a straight line; values that a logarithmic axis has no
+place for get a linear one. The grey *claimed* line has the claimed slope and touches the measured curve at the end
+where the claim allows most (the smallest n, the largest eta): a claim "at least this fast" holds when the points stay
+at or below it. A dashed line is an explicit bound, which no point's interval may lie above. Where a curve or a value is
+claimed, the grey line is it, and the points' intervals must lie in the shaded band. A threshold is a grey level, to be
+crossed within the shaded scales. Crosses are negative controls: experiments spoilt on purpose, which must leave what is
+claimed.
 """
 
 import math
@@ -27,33 +24,24 @@ import numpy as np
 import seaborn as sns
 from matplotlib import ticker
 
-from chaosnum.words import (
-    bound_words,
-    claimed_words,
-    fold,
-    outcome,
-    outside,
-    param_words,
-    power_words,
-    rate_words,
-    scale_words,
-    slug,
-    symbol,
-    towards_large,
+from chaosnum import panel
+from chaosnum.panel import (
+    BAND,
+    CLAIMED,
+    CONTROL,
+    CONTROL_MARKERS,
+    INK,
+    PALETTE,
+    SERIES,
+    bound_points,
+    is_finite,
+    is_linear,
+    is_positive,
 )
+from chaosnum.words import fold, outside, param_words, power_words, scale_words, slug, symbol
 
-PALETTE = sns.color_palette("colorblind")
-INK = "0.25"
-VERDICT_COLOURS = {"holds": PALETTE[2], "caught": PALETTE[2], "inconclusive": "#8a6d00"}
-CONTROL_MARKERS = "xP*dv"
-BOUND_DRAWN = 300.0  # a bound more than this many times above the largest point is named, not drawn
 DPI = 150
-
 _LEVELS = ("curve", "value", "threshold")  # kinds of claims about values, which need not fall or rise
-_SERIES = PALETTE[0]
-_CLAIMED = "0.78"
-_BAND = "0.88"
-_CONTROL = "0.5"
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -111,7 +99,7 @@ def draw(verdicts):
     with sns.axes_style("whitegrid", rc=STYLE), plt.rc_context(STYLE):
         figure, axes = _grid(len(panels), -(-len(entries) // 2))
         for ax, (words, verdict, beside) in zip(axes, panels):
-            _panel(ax, words, verdict, beside, names)
+            panel.draw(ax, words, verdict, beside, names)
         _frame(axes, verdicts)
         _head(figure, verdicts[0], fixed)
         figure.legend(
@@ -180,121 +168,11 @@ def _grid(count, legend_rows):
     return figure, flat[:count]
 
 
-def _panel(ax, words, verdict, controls, names):
-    """One set of parameters: `verdict` with its controls, or controls alone when it is None."""
-    for control in controls:
-        x, y, weights = _points(ax, control, _CONTROL, CONTROL_MARKERS[names.index(control["control"]) % 5], ":")
-        if verdict is None:
-            _claimed(ax, control, x, y, weights, _CONTROL)
-    states = [outcome(v) for v in ([verdict] if verdict else controls)]
-    state = states[0] if len(set(states)) == 1 else f"{states.count('caught')} of {len(states)} caught"
-    ax.set_title(words, loc="left", pad=16)
-    ax.set_title(state, loc="right", color=VERDICT_COLOURS.get(state, PALETTE[3]), weight="bold", pad=16)
-    small = {"fontsize": 7.5, "color": INK, "xycoords": "axes fraction", "textcoords": "offset points"}
-    if verdict is None:
-        line = f"claimed {claimed_words(controls[0])}"
-    else:
-        line = rate_words(verdict)
-        x, y, weights = _points(ax, verdict, _SERIES, "o", "none")
-        _claimed(ax, verdict, x, y, weights, _SERIES)
-        if pairs := _bound_points(verdict):
-            ax.plot(*zip(*pairs), color=PALETTE[1], ls="--", lw=1.3, zorder=1)
-        # A curve that falls to the right leaves the lower left corner free, a rising one the lower right.
-        falls = len(y) < 2 or y[np.argmax(x)] <= y[np.argmin(x)]
-        place = ((0, 0), (5, 5), "left") if falls else ((1, 0), (-5, 5), "right")
-        ax.annotate(bound_words(verdict), place[0], xytext=place[1], ha=place[2], **small)
-    ax.annotate(line.replace("-", "−"), (0, 1), xytext=(0, 5), **small)
-
-
-def _points(ax, verdict, colour, marker, line):
-    """Measured points with their intervals; returns the positive ones and their numbers of replicas."""
-    shown = _finite if _linear([verdict]) else _positive  # a logarithmic axis has no place for the others
-    points = [p for p in verdict["points"] if shown(p["estimate"]) and _positive(p["scale"])]
-    x = np.array([p["scale"] for p in points], dtype=float)
-    y = np.array([p["estimate"] for p in points], dtype=float)
-    low = np.array([p["lo"] if shown(p["lo"]) else 1e-300 for p in points])
-    high = np.array([p["hi"] if shown(p["hi"]) else p["estimate"] for p in points])
-    bars = np.maximum([y - low, high - y], 0)
-    ax.errorbar(
-        x, y, yerr=bars, fmt=marker, color=colour, ls=line, ms=4.5, lw=1, elinewidth=1.1, capsize=2,
-        zorder=3,
-    )  # fmt: skip
-    return x, y, np.array([p["replicas"] for p in points], dtype=float)
-
-
-def _claimed(ax, verdict, x, y, weights, colour):
-    """The claimed slope, touching the fitted line at the end where the claim allows most, and the fit."""
-    claimed, measured = verdict["claimed"], verdict["measured"] or {}
-    if claimed["kind"] == "law":  # the points are scales relative to the law's
-        ax.axhline(1.0, color=_CLAIMED, lw=3.2, zorder=1.5)
-    if claimed["kind"] in ("curve", "value"):
-        _curve(ax, verdict)
-    if claimed["kind"] == "threshold":
-        ax.axhline(claimed["level"], color=_CLAIMED, lw=3.2, zorder=1.5)
-        ax.axvspan(claimed["low"], claimed["high"], color=_BAND, lw=0, zorder=1)
-    exponent, slope = claimed.get("exponent"), measured.get("exponent")
-    if exponent is None or slope is None or len(x) < 2:
-        return
-    order = np.argsort(x if towards_large(claimed) else -x)  # towards the end that the claim is about
-    if claimed["kind"] == "bound":  # judged by the slope of the last points only
-        order = order[-claimed.get("last", 3) :]
-    x, y = x[order], y[order]
-    level = np.average(np.log(y) - slope * np.log(x), weights=weights[order])  # as chaosnum.rates weighs them
-    ends = np.array([x[0], x[-1]])
-    fitted = np.exp(level) * ends**slope
-    ax.plot(ends, fitted[0] * (ends / ends[0]) ** exponent, color=_CLAIMED, lw=3.2, zorder=1.5)
-    ax.plot(ends, fitted, color=colour, lw=1, zorder=2)
-
-
-def _curve(ax, verdict):
-    """The predicted curve, and the band that the points must lie in; an end that it does not have is left open."""
-    shown = _finite if _linear([verdict]) else _positive
-    points = sorted(verdict["points"], key=lambda p: p["scale"])
-    if pairs := [(p["scale"], p["predicted"]) for p in points if shown(p.get("predicted"))]:
-        alone = {"marker": "_", "ms": 22, "mew": 3.2} if len(pairs) == 1 else {}
-        ax.plot(*zip(*pairs), color=_CLAIMED, lw=3.2, zorder=1.5, **alone)
-    x, low, high = ([p.get(key) for p in points] for key in ("scale", "lower", "upper"))
-    if len(points) == 1:  # a band needs some width to be seen
-        x, low, high = [x[0] / 1.12, x[0] * 1.12], low * 2, high * 2
-    for end in (low, high):
-        if pairs := [(s, e) for s, e in zip(x, end) if shown(e)]:
-            ax.plot(*zip(*pairs), color=_BAND, lw=1, zorder=1.2)
-    seen = [e for p in points for e in (p["estimate"], p.get("lower"), p.get("upper")) if shown(e)] or [1.0]
-    open_low, open_high = min(seen) / 1e3, max(seen) * 1e3  # out of the frame
-    ax.fill_between(
-        x, [e if shown(e) else open_low for e in low], [e if shown(e) else open_high for e in high],
-        color=_BAND, alpha=0.35, lw=0, zorder=1,
-    )  # fmt: skip
-
-
-def _bound_points(verdict):
-    """The explicit bound as (scale, value) pairs, or nothing when it lies too far above to be drawn."""
-    pairs = [(p["scale"], p["bound"]) for p in verdict["points"] if _positive(p["bound"])]
-    top = max((p["estimate"] for p in verdict["points"] if _positive(p["estimate"])), default=0.0)
-    return pairs if pairs and min(b for _, b in pairs) <= BOUND_DRAWN * top else []
-
-
-def _finite(value):
-    return value is not None and math.isfinite(value)
-
-
-def _positive(value):
-    return _finite(value) and value > 0
-
-
-def _linear(verdicts):
-    """Whether values, not rates, are shown that a logarithmic axis has no place for."""
-    kinds = {v["claimed"]["kind"] for v in verdicts if v["claimed"].get("exponent") is None}
-    values = [p["estimate"] for v in verdicts for p in v["points"] if _finite(p["estimate"])]
-    rates = any(v["claimed"].get("exponent") is not None for v in verdicts)
-    return not rates and "law" not in kinds and any(value <= 0 for value in values)
-
-
 def _frame(axes, verdicts):
     """Logarithmic axes but for a level, ticks at the scales themselves, and a frame set by estimates, not whiskers."""
-    scales = sorted({p["scale"] for v in verdicts for p in v["points"] if _positive(p["scale"])})
-    linear = _linear(verdicts)
-    shown = _finite if linear else _positive
+    scales = sorted({p["scale"] for v in verdicts for p in v["points"] if is_positive(p["scale"])})
+    linear = is_linear(verdicts)
+    shown = is_finite if linear else is_positive
     values = [p["estimate"] for v in verdicts for p in v["points"] if shown(p["estimate"])]
     for line in (line for ax in axes for line in ax.lines):
         values.extend(v for v in np.asarray(line.get_ydata(), dtype=float) if shown(v))
@@ -354,9 +232,9 @@ def _entries(claims, controls):
     line = matplotlib.lines.Line2D
     entries = []
     if claims:
-        handle = line([], [], color=_SERIES, marker="o", ms=4.5, lw=1)
+        handle = line([], [], color=SERIES, marker="o", ms=4.5, lw=1)
         fitted = any((v["measured"] or {}).get("exponent") is not None for v in claims)
-        handle = handle if fitted else line([], [], color=_SERIES, marker="o", ms=4.5, ls="none")
+        handle = handle if fitted else line([], [], color=SERIES, marker="o", ms=4.5, ls="none")
         entries.append((handle, "measured, 95 % interval" + (", fit" if fitted else "")))
     judged = claims or controls
     predicted = "claimed value" if judged[0]["claimed"]["kind"] == "value" else "claimed curve"
@@ -367,15 +245,15 @@ def _entries(claims, controls):
         (any(p.get("predicted") is not None for v in judged for p in v["points"]), predicted),
     ):
         if present:
-            entries.append((line([], [], color=_CLAIMED, lw=3.2), words))
+            entries.append((line([], [], color=CLAIMED, lw=3.2), words))
     for kind, words in (("curve", "claimed band"), ("value", "deviation"), ("threshold", "claimed crossing")):
         if any(v["claimed"]["kind"] == kind for v in judged):
-            entries.append((matplotlib.patches.Patch(color=_BAND), words))
-    if any(_bound_points(v) for v in claims):
+            entries.append((matplotlib.patches.Patch(color=BAND), words))
+    if any(bound_points(v) for v in claims):
         entries.append((line([], [], color=PALETTE[1], ls="--", lw=1.3), "explicit bound"))
     for i, name in enumerate(dict.fromkeys(c["control"] for c in controls)):
         mine = [c for c in controls if c["control"] == name]
         caught = sum(c["verdict"] == "violated" for c in mine)
-        handle = line([], [], color=_CONTROL, marker=CONTROL_MARKERS[i % 5], ls=":", ms=4.5, lw=1)
+        handle = line([], [], color=CONTROL, marker=CONTROL_MARKERS[i % 5], ls=":", ms=4.5, lw=1)
         entries.append((handle, f"control {name}: caught {caught} of {len(mine)}"))
     return entries
