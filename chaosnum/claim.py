@@ -21,6 +21,7 @@ from itertools import product
 from numbers import Real
 
 from chaosnum.check import at_least, in_range, one_of
+from chaosnum.jsonform import strict
 from chaosnum.predict import ExplicitBound, LimitLaw, PowerLaw
 from chaosnum.predict_curve import Bound, ExactValue, LimitCurve, Threshold
 from chaosnum.rule import FALSE_ALARM, Evidence, given, named
@@ -253,7 +254,7 @@ class Verdict:
 
     def as_dict(self):
         """One element of "verdicts" in the JSON; a number that is not finite becomes null."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name != "fit"}
+        return {f.name: strict(getattr(self, f.name)) for f in fields(self) if f.name != "fit"}
 
 
 def claims():
@@ -329,18 +330,3 @@ def _of_budget(values, budget):
     have = [b for b in BUDGETS if b in values]
     cheaper = [b for b in have if budget is not None and BUDGETS.index(b) <= BUDGETS.index(budget)]
     return values[cheaper[-1] if cheaper else have[0]]
-
-
-def _plain(value):
-    """Python numbers, lists and dicts that JSON can hold."""
-    if value is None or isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if hasattr(value, "tolist"):  # NumPy arrays and scalars
-        return _plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, int) else str(value)

@@ -67,7 +67,7 @@ def _fit(options, argv):
     kappas = [in_range("kappa", k, 0.0, 1.0, open_high=True) for k in options.kappa or (0.05, 0.1, 0.2, 0.5)]
     begun = time.perf_counter()
     from chaosnum import weights
-    from chaosnum.runfolder import strict
+    from chaosnum.jsonform import strict
 
     parts = weights.load(options.source, layers=options.layer, units=options.units)
     folder = Folder(options.out)

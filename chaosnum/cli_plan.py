@@ -52,7 +52,7 @@ def register(commands):
 
 def _plan(options, argv):
     from chaosnum import planned, plantable
-    from chaosnum.runfolder import strict
+    from chaosnum.jsonform import strict
 
     given = {name: getattr(options, name) for name in ("alpha", "kappa", "eps", "delta", "p", "noise", "dim")}
     scales = {name: getattr(options, name) for name in ("sigma", "time", "init_scale")}

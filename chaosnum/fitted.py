@@ -36,6 +36,7 @@ import numpy as np
 
 from chaosnum import check
 from chaosnum.column_sample import kept
+from chaosnum.jsonform import strict
 from chaosnum.words import number
 
 KAPPAS = (0.05, 0.1, 0.2, 0.5)
@@ -143,7 +144,7 @@ def study(layer, *, ps=PS, kappas=KAPPAS):
     kappas = sorted(check.in_range("kappa", kappa, 0.0, 1.0, open_high=True) for kappa in kappas)
     y = layer.norms()
     fit = tails.fit(layer.x)
-    heavy = bool(fit.heavy) and _plain(fit.alpha) is not None
+    heavy = bool(fit.heavy) and strict(fit.alpha) is not None
     alpha, ci = (float(fit.alpha), _pair(fit.ci)) if heavy else (None, None)
     law = tail_law(y, alpha) if heavy else None
     grid = np.geomspace(max(1 / layer.n, 1e-3), 1.0, POINTS)
@@ -155,7 +156,7 @@ def study(layer, *, ps=PS, kappas=KAPPAS):
                        "growing": growing_words(alpha, p, ci)})  # fmt: skip
     return {
         "layer": layer.name, "shape": list(layer.shape), "units": layer.units, "n": layer.n, "d": layer.p,
-        "alpha": _plain(fit.alpha), "ci": _pair(fit.ci), "heavy": bool(fit.heavy), "recommended": fit.recommended,
+        "alpha": strict(fit.alpha), "ci": _pair(fit.ci), "heavy": bool(fit.heavy), "recommended": fit.recommended,
         "reason": fit.reason, "disagree": fit.disagree, "note": fit.note,
         "estimates": [_estimate(e) for e in fit.estimates], "tail": _tail(y, law), "errors": errors, "curves": curves,
     }  # fmt: skip
@@ -200,14 +201,9 @@ def _tail(y, law):
 
 def _estimate(e):
     """An estimate in JSON form."""
-    return {"name": e.name, "alpha": _plain(e.alpha), "ci": _pair(e.ci), "k": e.k, "block": e.block,
-            "scale": _plain(e.scale), "p": _plain(e.p), "note": e.note}  # fmt: skip
-
-
-def _plain(value):
-    """A float, or None where it is infinite or there is none."""
-    return float(value) if value is not None and math.isfinite(value) else None
+    return {"name": e.name, "alpha": strict(e.alpha), "ci": _pair(e.ci), "k": e.k, "block": e.block,
+            "scale": strict(e.scale), "p": strict(e.p), "note": e.note}  # fmt: skip
 
 
 def _pair(ci):
-    return None if ci is None else [_plain(end) for end in ci]
+    return None if ci is None else strict(list(ci))

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from chaosnum.check import at_least, in_range, one_of
+from chaosnum.jsonform import strict
 
 __all__ = ["Proof", "Sides", "Spoilt", "Step", "Tightest", "find", "of_mean", "of_median", "proofs", "run"]
 
@@ -237,7 +238,7 @@ def run(proof, *, alpha=None, control=None, seed=1):
             "name": spoilt.name, "statement": spoilt.statement, "breaks": spoilt.breaks,
         },
         "steps": [_told(step, step.sides(found)) for step in proof.steps],
-        "constants": {name: _finite(getattr(constants, name)) for name in ("A", "D", "a", "d1", "d0", "sup_b")},
+        "constants": {name: strict(getattr(constants, name)) for name in ("A", "D", "a", "d1", "d0", "sup_b")},
         "outside": constants.reason,
     }  # fmt: skip
 
@@ -246,11 +247,6 @@ def _told(step, sides):
     """One element of "steps" in the JSON."""
     return {
         "number": step.number, "words": step.words, "formula": step.formula, "how": step.how,
-        "left": _finite(sides.left), "error": _finite(sides.error) or None, "right": _finite(sides.right),
-        "slack": _finite(sides.slack), "verdict": sides.verdict, "vacuous": sides.vacuous, "note": sides.note,
+        "left": strict(sides.left), "error": strict(sides.error) or None, "right": strict(sides.right),
+        "slack": strict(sides.slack), "verdict": sides.verdict, "vacuous": sides.vacuous, "note": sides.note,
     }  # fmt: skip
-
-
-def _finite(x):
-    """A number that JSON can hold; None where it is infinite or NaN."""
-    return float(x) if math.isfinite(x) else None

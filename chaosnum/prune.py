@@ -104,7 +104,7 @@ def study(network, weights, dataset, *, error=ERROR, ratios=RATIOS, units=("colu
     numbers of units than one before, but once for all prunings by columns of a network with one hidden layer
     (`prunescore.py`). A pruning that removes nothing has the scores of `before`.
     """
-    from chaosnum.runfolder import strict
+    from chaosnum.jsonform import strict
 
     error = check.in_range("error", error, 0.0, 1.0, open_low=False)
     ratios = [check.in_range("ratio", ratio, 0.0, 1.0, open_low=False) for ratio in ratios]

@@ -15,7 +15,6 @@ run's: then the files that run wrote are removed first, and no other file is tou
 import csv
 import io
 import json
-import math
 import os
 import platform
 import re
@@ -26,6 +25,7 @@ from pathlib import Path
 from threading import RLock
 
 import chaosnum
+from chaosnum.jsonform import strict
 
 _PARAMS = ("alpha", "sigma", "T", "eta", "n")  # columns of their own; the rest goes into `params`
 _POINT = ("scale", "estimate", "lo", "hi", "bound", "replicas")
@@ -36,19 +36,6 @@ _TABLES = {
     "points.csv": (*_KEYS, "at", *_POINT[1:]),
     "samples.csv": (*_KEYS, "at", "replica", "seed", "value"),
 }  # fmt: skip
-
-
-def strict(value):
-    """The value as strict JSON knows it: NaN and infinities become None, NumPy numbers plain ones."""
-    if isinstance(value, dict):
-        return {str(k): strict(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [strict(v) for v in value]
-    if hasattr(value, "tolist"):
-        return strict(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def default_path(budget, *, root="runs"):

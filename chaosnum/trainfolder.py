@@ -25,7 +25,8 @@ from time import perf_counter
 
 import chaosnum
 from chaosnum import experiment, filelock, runfolder
-from chaosnum.runfolder import machine, strict
+from chaosnum.jsonform import strict
+from chaosnum.runfolder import machine
 
 SECONDS = 3.0  # between checkpoints, and at least RARER times what writing one takes
 RARER = 20

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from chaosnum import page, report, runfolder, table, words
+from chaosnum import jsonform, page, report, runfolder, table, words
 
 
 def verdict(**changes):
@@ -162,7 +162,7 @@ def test_outside_the_assumptions_is_said_everywhere(tmp_path, capsys):
 
 def test_strict_json_has_no_nan():
     given = {"a": np.float64("nan"), "b": [np.inf, 1.0], "c": np.arange(2), "d": (True, None, "x")}
-    assert runfolder.strict(given) == {"a": None, "b": [None, 1.0], "c": [0, 1], "d": [True, None, "x"]}
+    assert jsonform.strict(given) == {"a": None, "b": [None, 1.0], "c": [0, 1], "d": [True, None, "x"]}
 
 
 def test_words():
