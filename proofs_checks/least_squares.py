@@ -1,0 +1,146 @@
+"""S6: mini-batch averaged SGD for least squares (Jain, Kakade, Kidambi, Netrapalli, Sidford).
+
+Statements, in the notation of ``chaosnum/least_squares.py``, which has the proofs:
+    S6.1 the maximal step 2b/(R2 rho + (b-1)||H||) is at most the exact threshold of mean-square stability;
+    S6.2 a batch speeds SGD up almost linearly up to 1 + R2 rho/||H||, and no more beyond (both in
+        least_squares_stability);
+    S6.3 the risk of the tail average, exactly, and the bounds on it (least_squares_risk);
+    S6.4 the final iterate's floor, and the linear scaling rule (least_squares_floor);
+    S6.5 averaging over machines, and S6.6 doubling the batch (least_squares_machines);
+    S6.7 the step must know the noise (least_squares_noise).
+Every exact value comes from the recursion of first and second moments, for any population of which second, third (with
+the residual) and fourth moments are known: synthetic ones, and data sets, whose rows are drawn with replacement.
+
+A data set of one's own is judged by the same claims:
+
+    import chaosnum as cn
+    from proofs_checks.least_squares import claims_for
+    X, y = cn.bundled.diabetes()
+    for verdict in cn.verify(claims_for(X, y, batch=8, samples=8000, burn=200)):
+        print(verdict.claim, verdict.name, verdict.verdict, verdict.reason)
+
+What is not claimed: the rate of the bounds' bias terms, which is that of the slowest direction and a worst case; and
+that SGD with rows in a fixed order, or without replacement, obeys any of this: over several passes its risk *on the
+data set* is smaller, the control multi-pass.
+"""
+
+import math
+
+import chaosnum as cn
+from proofs_checks import (
+    least_squares_floor,
+    least_squares_machines,
+    least_squares_noise,
+    least_squares_risk,
+    least_squares_stability,
+)
+from proofs_checks.least_squares_sources import Own
+
+BITES = 1.3  # a control must change the exact risk by this factor to be one
+
+
+def claims_for(
+    X, y, *, batch=4, step=None, burn=None, samples=4000, machines=(1, 4), epoch=None, start=None, name="own"
+):
+    """The claims S6 on a data set of the user's, as population -> tuple of Claim.
+
+    Parameters
+    ----------
+    X : array_like, float64, shape (rows, d)
+        Taken as it is; d at most 40.
+    y : array_like, float64, shape (rows,)
+    batch : int
+        b.
+    step : float, optional
+        By default half of the maximal step for this batch.
+    burn : int, optional
+        s, the iterates left out of the average; by default a quarter of all.
+    samples : int
+        n, the rows that a run draws.
+    machines : sequence of int
+        P, for the averages over machines.
+    epoch : int, optional
+        t of the doubling schedule; without it that claim is left out.
+    start : array_like, float64, shape (d,), optional
+        w_0, by default 0.
+    name : str
+        The model's name in tables.
+
+    Returns
+    -------
+    tuple of Claim
+        The floor only where its runs are short, linear scaling where batch_thresh is 2 or more, Theorem 1 for a step
+        that it speaks of, at most half of the maximal one.
+
+    Raises
+    ------
+    ValueError
+        NaN, wrong shapes, too few rows, dependent columns (with the smallest eigenvalue), residuals or a first gradient
+        of zero, a step beyond the threshold of stability (with it), or samples that leave nothing to average.
+    """
+    theory, moments = cn.least_squares, cn.least_squares_moments
+    found = cn.least_squares_populations.finite(X, y, start, name=name)
+    if not abs(found.eigenvalues * found.start).max() > 0.0:
+        raise ValueError("start must not be the solution w*: its gradient is zero")
+    largest = theory.step_max(found, batch)
+    step = theory.stable_step(found, 0.5 * largest if step is None else step, batch)
+    burn = samples // batch // 4 if burn is None else burn
+    count = theory.averaged_count(samples, batch, burn)
+    source, share = Own(found), step / largest
+    theorem, params = share <= 0.5 + 1e-12, {"batch": int(batch), "step": share, "burn": int(burn)}
+
+    first = min(8, max(1, int(theory.batch_thresh(found))))
+    doubled = sorted({2**k for k in range(1, 8)} | {first})
+    mean_size = 2.0 / float(found.eigenvalues.sum())
+    claims = [
+        least_squares_stability.maximal_step(name, source, bites=mean_size > BITES * theory.step_div(found, 1)),
+        least_squares_stability.stability_crossing(name, source, batch=int(batch)),
+        least_squares_stability.near_linear(name, source, scales=doubled),
+    ]
+    runs = max(56, 1000 // found.d)  # behind a replica: in few columns the risk of a run varies more
+    usual = moments.excess(found, step=step, batch=batch, burn=burn, count=count)
+    even = least_squares_risk.even(found)
+    others = {
+        "final-iterate": moments.excess(found, step=step, batch=batch, burn=burn + count - 1, count=1),
+        "from-the-start": moments.excess(found, step=step, batch=batch, burn=0, count=burn + count),
+        "even-noise": moments.excess(even, step=step, batch=batch, burn=burn, count=count),
+        "multi-pass": usual * (BITES + 1.0 if samples > 4 * len(found.rows[1]) else 1.0),
+    }
+    biting = tuple(key for key, value in others.items() if abs(math.log(value / usual)) > math.log(BITES))
+    claims.append(
+        least_squares_risk.exact_risk(
+            name, source, scales={"quick": [samples]}, params=params, controls=biting, bound=theorem,
+            systems=runs,
+        )
+    )  # fmt: skip
+    if theorem:
+        claims.append(least_squares_risk.variance_constant(name, source, step=min(share, 0.5)))
+    if least_squares_floor.TIME_CONSTANTS / (step * found.mu) <= least_squares_floor.LONGEST:
+        claims.append(least_squares_floor.floor(name, source, scales=[int(batch)], params={"step": share}))
+    if first >= 2:
+        claims.append(least_squares_floor.linear_scaling(name, source, scales=[first], params={"step": 0.05}))
+    averaged = params | {"samples": int(samples)}
+
+    def grows(burn):  # from one machine to eight, times their number
+        settings = {"step": step, "batch": batch, "burn": burn, "count": count}
+        return 8.0 * moments.excess(found, machines=8, **settings) / moments.excess(found, **settings) > BITES
+
+    more = {"scales": sorted(machines), "params": averaged, "bound": theorem, "groups": max(100, runs)}
+    if step * found.mu * burn >= least_squares_machines.BIAS_GONE:
+        claims.append(least_squares_machines.linear_speed_up(name, source, short=grows(burn // 10), **more))
+    else:
+        claims.append(least_squares_machines.bias_of_the_mean(name, source, away=grows(burn), **more))
+    if epoch is not None:
+        claims.append(
+            least_squares_machines.doubling_batch(name, source, scales=[samples], params={"epoch": int(epoch)})
+        )
+    return tuple(claims)
+
+
+CLAIMS = (
+    *least_squares_stability.CLAIMS,
+    *least_squares_risk.CLAIMS,
+    *least_squares_floor.CLAIMS,
+    *least_squares_machines.CLAIMS,
+    *least_squares_noise.CLAIMS,
+)

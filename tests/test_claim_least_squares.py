@@ -1,0 +1,208 @@
+"""S6 as claims: cheap cases of each, their controls, data of one's own, and what is refused; the figure, small."""
+
+import csv
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chaosnum as cn
+from proofs_checks import (
+    least_squares,
+    least_squares_floor,
+    least_squares_machines,
+    least_squares_noise,
+    least_squares_risk,
+    least_squares_stability,
+)
+from proofs_checks import least_squares_sources as sources
+from proofs_checks.least_squares import claims_for
+
+
+def claim(name, model):
+    (found,) = (c for c in least_squares.CLAIMS if (c.name, c.model) == (name, model))
+    return found
+
+
+def verdicts(*claims, **options):
+    return [v.verdict for v in cn.verify(claims, seed=5, **options)]
+
+
+def test_ids_names_and_controls():
+    claims = least_squares.CLAIMS
+    assert {c.id for c in claims} == {f"S6.{k}" for k in range(1, 8)}
+    assert len({(c.id, c.name, c.model) for c in claims}) == len(claims)
+    for c in claims:
+        for case in c.cases():
+            assert any(control.is_for(case) for control in c.controls), (c.name, c.model, case)
+        assert c.origin in ("derived", "recalled")
+        used = {"alpha", "sigma", "T", "n", "eta", "data", "unit", "loss", "K", "kappa", "steps"}
+        assert not used & {*c.params, c.scale}
+        for case in c.cases():
+            for scale in c.scales_of("quick"):
+                if c.ready:
+                    c.ready(scale, **case)
+
+
+def test_exact_claims_hold_and_their_controls_do_not():
+    """Those without randomness, or with little: the whole budget is cheap."""
+    exact = [claim("maximal-step", "isotropic"), claim("maximal-step", "mixtures")]
+    exact += [claim("noise-in-the-step", "noisy-axis")]
+    exact += [c for c in least_squares.CLAIMS if c.name in ("near-linear", "variance-constant", "linear-scaling")]
+    exact += [claim("doubling-exact", "harmonic")]
+    assert set(verdicts(*exact)) == {"holds"}
+    assert set(verdicts(*exact, control="all")) == {"violated"}
+
+
+def test_digits_are_those_of_the_notes():
+    found = sources.digits()
+    assert found.rho == pytest.approx(2.1, abs=0.01)
+    assert cn.least_squares.batch_thresh(found) == pytest.approx(16.4, abs=0.05)
+    for model in (found, sources.diabetes(dim=3)):
+        for b in (1, 4, 16):
+            steps = [cn.least_squares.step_max(model, b), cn.least_squares.step_max(model, b, rho=1.0)]
+            assert steps[0] < steps[1] < cn.least_squares.step_div(model, b)
+    assert sources.diabetes(seed=1) is sources.diabetes(dim=2)
+
+
+def test_risk_and_its_controls():
+    skewed = claim("exact-risk", "skewed")
+    assert "violated" not in verdicts(skewed)
+    assert set(verdicts(skewed, control="all")) == {"violated"}
+    harmonic = claim("exact-risk", "harmonic")
+    params = {"batch": 16, "dim": 5}
+    assert "violated" not in verdicts(harmonic, params=params)
+    assert set(verdicts(harmonic, params={"batch": 16}, control="all")) == {"violated"}
+    assert set(verdicts(claim("exact-risk", "digits"), params={"batch": 16}, control="multi-pass")) == {"violated"}
+
+
+def test_rows_without_replacement():
+    sample, rng = least_squares_risk.passes(sources.skewed, 3), np.random.default_rng(1)
+    table = sources.skewed().rows[0]
+    x = np.concatenate([sample(rng, (5, 3, 4))[0] for _ in range(30)])  # 600 rows a run: two passes
+    for s in range(3):
+        rows = x[:, s].reshape(-1, 3)
+        for part in (rows[:300], rows[300:]):
+            assert sorted(map(tuple, part)) == sorted(map(tuple, table))
+
+
+def test_bounds_on_random_mixtures():
+    found = [least_squares_risk.beside_bounds(4, seed=s) for s in range(40)]
+    assert max(max(cell.values()) for cell in found) <= 1.0
+    spoilt = [least_squares_risk.beside_bounds(4, seed=s, beyond=6.0) for s in range(10)]
+    assert all(max(cell.values()) > 10 for cell in spoilt)
+    one, other = (sources.random_mixture(s, 4).eigenvalues for s in (1, 2))
+    assert not np.allclose(one, other)
+
+
+def test_floor_crossing_and_speed():
+    assert verdicts(claim("stability-crossing", "diabetes"), control="typical-run") == ["violated"]
+    assert verdicts(claim("floor", "digits"), control="half-batch") == ["violated"]
+    assert set(verdicts(least_squares_stability.SPEED_UP, params={"dim": 10}, control="all")) == {"violated"}
+    assert least_squares_stability.foretold(1, 50) == pytest.approx(711.6, abs=0.2)
+    assert least_squares_stability.foretold(52, 50) == pytest.approx(19.3, abs=0.5)
+    cell = least_squares_stability.iterations(128, seed=1, dim=20)
+    assert cell[least_squares_stability.CONTRACTION] == pytest.approx(1.0, abs=0.05)
+
+
+def test_machines():
+    linear, bias = claim("linear-speed-up", "harmonic"), claim("bias-of-the-mean", "harmonic")
+    assert set(verdicts(linear, bias, control="all")) == {"violated"}
+    with pytest.raises(ValueError, match="burn must be >= 56, so that step mu burn >= 5, got 30"):
+        cn.sweep.plan(linear, params={"burn": 30})
+    short = {"samples": 264, "burn": 6, "dim": 6, "batch": 4, "step": 0.5}
+    cell = least_squares_machines.averaging(1, seed=1, source=sources.harmonic, groups=7, **short)
+    same = least_squares_machines.averaging(4, seed=1, source=sources.harmonic, groups=28, common=True, **short)
+    assert same[least_squares_machines.SHARED] == pytest.approx(4 * cell[least_squares_machines.SHARED])
+
+
+def test_noise_in_runs():
+    assert least_squares_noise.limits(10, seed=0)[least_squares_noise.SHORT] == pytest.approx(4.066, abs=1e-3)
+    even = least_squares_noise.limits(10, seed=0, source=sources.even_noise)
+    assert even[least_squares_noise.SHORT] == pytest.approx(1.415, abs=1e-3)
+    assert verdicts(claim("noise-in-the-step-runs", "noisy-axis"), control="all") == ["violated"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_all_of_s6(seed):
+    assert all(v.verdict != "violated" for v in cn.verify(least_squares.CLAIMS, seed=seed))
+    assert all(v.verdict == "violated" for v in cn.verify(least_squares.CLAIMS, seed=seed, control="all"))
+
+
+# --- a data set of one's own -----------------------------------------------------------------------------------------
+
+
+def own(rows=60, d=3, seed=2):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((rows, d))
+    return X, X @ np.arange(1.0, d + 1.0) + rng.standard_normal(rows) * (1 + X[:, 0] ** 2)
+
+
+def test_claims_for_ones_own_data():
+    X, y = own()
+    found = claims_for(X, y, batch=4, samples=400, burn=40, epoch=10, name="mine")
+    assert {c.id for c in found} == {f"S6.{k}" for k in range(1, 7)} and {c.model for c in found} == {"mine"}
+    assert set(verdicts(*found)) <= {"holds", "inconclusive"}
+    assert set(verdicts(*found, control="all")) == {"violated"}
+    names = {c.name for c in claims_for(X, y, batch=4, samples=400, burn=1)}
+    assert "bias-of-the-mean" in names and "linear-speed-up" not in names and "doubling" not in names
+
+
+def test_a_step_beyond_the_theorem():
+    X, y = own()
+    population = cn.least_squares_populations.finite(X, y)
+    largest, limit = cn.least_squares.step_max(population, 4), cn.least_squares.step_div(population, 4)
+    found = claims_for(X, y, batch=4, step=0.75 * largest, samples=400, burn=10)
+    assert "variance-constant" not in {c.name for c in found}
+    (risk,) = (c for c in found if c.name == "exact-risk")
+    assert set(risk.predictions()) == {least_squares_risk.RISK}
+    with pytest.raises(ValueError, match=f"step must lie below step_div = {limit:.6g} at batch 4"):
+        claims_for(X, y, batch=4, step=1.01 * limit)
+    with pytest.raises(ValueError, match="step must lie below step_div"):
+        cn.sweep.plan(risk, params={"step": 3.0})
+
+
+def test_data_that_are_refused():
+    X, y = own()
+    for words, args, options in [
+        (r"smallest eigenvalue \S+ beside largest", (np.c_[X, X.sum(axis=1)], y), {}),
+        ("X must be finite", (np.full_like(X, np.nan), y), {}),
+        ("X must have more rows than its 3 columns, got 2", (X[:2], y[:2]), {}),
+        ("y must have one value", (X, y[:-1]), {}),
+        ("y must not be linear in X", (X, X[:, 0]), {}),
+        (r"samples must be >= batch \(burn \+ 1\) = 404", (X, y), {"samples": 400, "burn": 100}),
+        ("samples must be >= 4 batch epoch", (X, y), {"samples": 400, "epoch": 100}),
+        ("batch must be a whole number", (X, y), {"batch": 0}),
+    ]:
+        with pytest.raises(ValueError, match=words) as error:
+            cn.sweep.plan(claims_for(*args, **options))
+        assert "\n" not in str(error.value)
+    solution = np.linalg.lstsq(X, y, rcond=None)[0]
+    population = cn.least_squares_populations.finite(X, y, start=solution)
+    assert np.abs(population.start).max() < 1e-12
+    with pytest.raises(ValueError, match="its gradient is zero"):
+        claims_for(np.array([[1.0], [-1.0], [2.0], [-2.0]]), np.array([1.0, 1.0, 3.0, 3.0]))
+    with pytest.raises(ValueError, match="step must leave"):
+        least_squares_floor.ready(1, sources.diabetes, step=1e-4)
+
+
+# --- the figure ------------------------------------------------------------------------------------------------------
+
+
+def test_the_figure_runs_small(tmp_path):
+    path = Path(__file__).parent.parent / "figures" / "least_squares.py"
+    spec = importlib.util.spec_from_file_location("figures_least_squares", path)
+    figure = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(figure)
+    rows = figure.compute(seed=3, replicas=3, samples=(450,), batches=(1, 64), machines=(1, 2), dims=(5, 10))
+    assert len(rows) == 3 + 2 + 4 + 3 * 2 + 2
+    for r in rows:
+        if r["estimate"] != "":
+            assert r["low"] <= r["estimate"] <= r["high"] and 0.4 < r["estimate"] / r["exact"] < 2.5
+        assert r["bound"] == "" or r["panel"] in ("noise", "runs") or r["exact"] < r["bound"]
+    figure.write(rows, tmp_path / "ls")
+    with open(tmp_path / "ls.csv", newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == len(rows)
+    assert (tmp_path / "ls.png").stat().st_size > 5000
