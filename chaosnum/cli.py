@@ -24,7 +24,7 @@ import time
 import chaosnum
 from chaosnum import cli_fit, cli_plan, cli_train, cli_verify
 from chaosnum.arguments import EXIT_STATUS, Parser, number, one_line, seed
-from chaosnum.words import ORIGINS
+from chaosnum.words import provenance
 
 
 def main(argv=None):
@@ -98,7 +98,7 @@ def _list(options, argv):
         return 0
     for c in known:
         print(f"{c.id}  {c.name}" + (f"  [{c.model}]" if c.model else ""))
-        print(f"    {one_line(c.statement)}  ({'; '.join(filter(None, [ORIGINS.get(c.origin), one_line(c.source)]))})")
+        print(f"    {one_line(c.statement)}  ({provenance(c.origin, one_line(c.source))})")
         if c.qualified:
             print(f"    to be read with care: {one_line(c.qualified)}")
         if c.controls:

@@ -11,7 +11,6 @@ from string import Template
 
 from chaosnum import runfolder
 from chaosnum.words import (
-    ORIGINS,
     bound_words,
     claimed_words,
     fold,
@@ -20,6 +19,7 @@ from chaosnum.words import (
     outcome,
     outside,
     param_words,
+    provenance,
     symbol,
     tally,
 )
@@ -113,7 +113,7 @@ def render(run, verdicts, pictures):
         contents.append(f'<li><a href="#c{i}">{escape(_heading(of_claim))}</a>: {escape(tally(of_claim))}</li>')
         sections.append(f'<h2 id="c{i}">{escape(_heading(of_claim))}</h2>')
         for a in about:
-            source = "; ".join(filter(None, [ORIGINS.get(a.get("origin")), a["source"]]))
+            source = provenance(a.get("origin"), a["source"])
             sections.append(f'<p>{escape(a["statement"])} <span class="soft">({escape(source)})</span></p>')
             if a.get("qualified"):
                 sections.append(f'<p class="soft">To be read with care: {escape(a["qualified"])}</p>')

@@ -18,6 +18,12 @@ SYMBOLS = {
 }  # fmt: skip
 
 
+def provenance(origin, source):
+    """A claim's tag and its source: ``stated by the paper; Galanti et al., arXiv 2206.05794``."""
+    tag = "" if source.startswith(origin or " ") else ORIGINS.get(origin)  # "derived, in chaosnum/x.py" says it itself
+    return "; ".join(filter(None, [tag, source]))
+
+
 def symbol(name):
     """The Greek letter of a parameter that has one."""
     return SYMBOLS.get(name, name)
