@@ -1,0 +1,264 @@
+"""Claims on one's own rows, quantiser, step and workers, by the predictions of S3.1 to S3.3; see planted_relu.py.
+
+One's own::
+
+    from proofs_checks.planted_relu import claims_for
+
+    class Sparse:
+        def quantise(self, v, rng):
+            return v * (rng.random(v.shape) < 0.25) / 0.25
+
+    verdicts = cn.verify(claims_for(rows=X, quantiser=Sparse(), batch=32, workers=4))
+
+A quantiser is judged by the same predictions as QSGD's: it must be unbiased and its errors proportional to |v|; one
+that is neither is told by its claims.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import chaosnum as cn
+from proofs_checks.planted_relu_quantised import END, TARGET
+from proofs_checks.planted_relu_rates import SOURCE
+
+MEAN, LINE, ALONG, BITS = "mean |h|^2 / predicted", "R^2 of log |h|^2", "<Q(v), v>/|v|^2", "bits a number"
+RUNS = 128
+DRAWN = 2000  # vectors for the relative variance of a quantiser that does not know its own
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """SGD with everything chosen; `factor` is that of E|h|^2 a step near w*, `exact` whether it is known exactly."""
+
+    inputs: object
+    w_star: object
+    batch: int
+    workers: int
+    quantiser: object
+    step: float
+    factor: float
+    population: object = None
+
+    @property
+    def exact(self):
+        """Whether the prediction is exact: nothing quantised."""
+        return self.quantiser is None
+
+    @property
+    def reach(self):
+        """A distance to w* within which it is."""
+        return 1e-4 if self.population is None else 0.5 * self.population.reach
+
+    def run(self, w, horizon, rng, noise=0.0, share=1.0):
+        """Path of SGD from w, shape (runs, d)."""
+        return cn.planted_relu.run(
+            self.inputs, self.w_star, w, step=share * self.step, batch=self.batch, horizon=horizon, rng=rng,
+            workers=self.workers, quantiser=self.quantiser, noise=noise,
+        )  # fmt: skip
+
+    def squares(self, h, horizon):
+        """Predicted E|h_T|^2."""
+        if self.population is None or not self.exact:
+            return float(h @ h) * self.factor**horizon
+        return float(self.population.squares(h, self.step, self.batch, horizon)[-1])
+
+
+def setting(batch, *, rows=None, w_star=None, dim=64, workers=1, quantiser=None, step=None):
+    """A Setting, checked; see `claims_for`."""
+    import numpy as np
+
+    law, batch = cn.planted_relu_law, int(cn.check.whole("batch", batch, 1))
+    inputs = cn.planted_relu.Gaussian(cn.check.whole("dim", dim, 1)) if rows is None else cn.planted_relu.Rows(rows)
+    if w_star is None:
+        w_star = cn.planted_relu.directions(np.random.default_rng(1), 1, inputs.dim)[0]
+    w_star = cn.planted_relu.planted(w_star, inputs.dim)
+    omega = 0.0 if quantiser is None else _omega(quantiser, inputs.dim)
+    a = law.amplification(inputs.dim, batch, workers, omega)
+    if rows is None:
+        step = 1.0 / a if step is None else law.stable(step, a)
+        return Setting(inputs, w_star, batch, workers, quantiser, step, law.factor(step, a))
+    population = cn.planted_relu_rows.Population(rows, w_star)
+    gain = a / law.amplification(inputs.dim, batch)  # of the gradients' square by quantising, as for Gaussian rows
+    limit = population.threshold(batch) / gain
+    if step is None:
+        step = 0.5 * limit
+    elif cn.check.positive("step", step) >= limit:
+        raise ValueError(f"step must lie below the stability threshold {limit:.4g} of these rows, got {step:.4g}")
+    factor = population.factor(step, batch, gain)
+    return Setting(inputs, w_star, batch, workers, quantiser, step, factor, population)
+
+
+def _omega(quantiser, dim):
+    """Relative variance for gradients of uniform direction: its own word, or drawn."""
+    import numpy as np
+
+    if hasattr(quantiser, "mean_variance"):
+        return float(quantiser.mean_variance(dim))
+    rng = np.random.default_rng(2)
+    return cn.qsgd.weighted_variance(quantiser, cn.planted_relu.directions(rng, DRAWN, dim), rng)
+
+
+def mean_square(settings, batch, *, seed, share=1.0, gaussian=False):
+    """Mean of |h_T|^2 after the time of a fall by e, over what it should be."""
+    import math
+
+    import numpy as np
+
+    found, rng = settings(int(batch)), np.random.default_rng(seed)
+    horizon = max(2, math.ceil(-1.0 / math.log(found.factor)))
+    w = cn.planted_relu.near(found.w_star, 1.0, rng, 1)
+    w = found.w_star + found.reach * (w - found.w_star)
+    squares = found.run(np.repeat(w, RUNS, axis=0), horizon, rng, share=share).squares[-1]
+    h = w[0] - found.w_star
+    if gaussian:
+        a = cn.planted_relu_law.amplification(len(h), found.batch)
+        return float(squares.mean() / (h @ h * cn.planted_relu_law.factor(found.step, a) ** horizon))
+    return float(squares.mean() / found.squares(h, horizon))
+
+
+def descent(settings, batch, *, seed, noise=0.0):
+    """From |h| = |w*|/2 until E|h|^2 should be well below TARGET: the largest end, and R^2 of the mean logarithm."""
+    import math
+
+    import numpy as np
+
+    found, rng = settings(int(batch)), np.random.default_rng(seed)
+    horizon = math.ceil(1.15 * math.log(TARGET) / math.log(found.factor))
+    size = float(found.w_star @ found.w_star)
+    w = cn.planted_relu.near(found.w_star, 0.5, rng, 2)
+    squares = found.run(w, horizon, rng, noise=noise * size**0.5).squares / size
+    logs = np.log(np.maximum(squares, cn.planted_relu.FLOOR)).mean(axis=1)
+    moved = np.ptp(logs) > 0.0  # a quantiser may send nothing at all
+    line = float(np.corrcoef(logs, np.arange(len(logs)))[0, 1] ** 2) if moved else 0.0
+    return {END: float(squares[-1].max()), LINE: line}
+
+
+def along(settings, batch, *, seed, scaled=1.0):
+    """<Q(v), v>/|v|^2 for vectors of uniform direction, and lengths from 1 down to 1e-9."""
+    import numpy as np
+
+    found, rng = settings(int(batch)), np.random.default_rng(seed)
+    v = cn.planted_relu.directions(rng, RUNS, found.inputs.dim) * 10.0 ** -rng.uniform(0.0, 9.0, (RUNS, 1))
+    sent = scaled * cn.planted_relu.sender(found.quantiser)(v, rng)
+    values = {ALONG: float(((sent * v).sum(axis=1) / (v * v).sum(axis=1)).mean())}
+    if hasattr(found.quantiser, "bits"):
+        values[BITS] = float(np.mean([found.quantiser.bits(q) for q in sent])) / found.inputs.dim
+    return values
+
+
+LINE_OF = {END: cn.Bound(TARGET, words="1e-20"), LINE: cn.LimitCurve(lower=0.99, words="0.99")}
+HALF = cn.Control("half-loss-step", "The step of the other convention: half of it.", params={"share": 0.5}, replicas=8)
+NOISY = cn.Control("label-noise", "Labels that no unit has.", params={"noise": 1e-3}, replicas=16)
+REPLICAS = {"quick": 12, "standard": 16, "full": 64}
+
+
+def recursion(settings, batches, model, exact, rows):
+    """Claim on the mean of |h|^2; `exact`: nothing is quantised."""
+    gaussian = cn.Control("gaussian-formula", "The closed form of Gaussian rows.", params={"gaussian": True},
+                          scales=[32, 128])
+    return cn.Claim(
+        "S3.1" if exact else "S3.2",
+        "Near w* the mean of |h|^2 is that of the operator recursion." if rows else
+        "Near w* the mean of |h|^2 falls by the predicted factor a step.",
+        SOURCE,
+        "m",
+        origin="derived",
+        name="rows-recursion" if rows else "own-contraction",
+        model=model,
+        measure=partial(mean_square, settings),
+        quantity=MEAN,
+        predicts=cn.ExactValue(1.0, deviation=0.04, words="1") if exact else cn.LimitCurve(1.0, margin=0.06, words="1"),
+        scales=batches,
+        replicas={"quick": 16, "standard": 24, "full": 64},
+        controls=(HALF, gaussian) if model == "digits" else (HALF,),  # other rows may be Gaussian
+    )  # fmt: skip
+
+
+def geometric(settings, batches, model, exact, name="geometric"):
+    """Claim on the whole path."""
+    return cn.Claim(
+        "S3.1" if exact else "S3.2",
+        "The logarithm of |h|^2 falls along a line, below 1e-20 |w*|^2: no floor.",
+        SOURCE,
+        "m",
+        origin="derived",
+        name=name,
+        model=model,
+        measure=partial(descent, settings),
+        predicts=LINE_OF,
+        scales=batches,
+        replicas={"quick": 4, "standard": 8, "full": 32},
+        controls=(NOISY,),
+    )
+
+
+def _unbiased(settings, batches, model, quantiser):
+    """Claim on a quantiser."""
+    predicts = {ALONG: cn.ExactValue(1.0, deviation=0.05, words="1")}
+    if hasattr(quantiser, "bits"):
+        predicts[BITS] = cn.Bound(32.0, statistic="mean", words="32-bit floats")
+    return cn.Claim(
+        "S3.3",
+        "The quantiser is unbiased, at every length of the vector.",
+        SOURCE,
+        "m",
+        origin="derived",
+        name="own-quantiser",
+        model=model,
+        measure=partial(along, settings),
+        predicts=predicts,
+        scales=batches[:1],
+        replicas=REPLICAS,
+        controls=(
+            cn.Control("scaled", "Half of it is sent.", params={"scaled": 0.5}, predicts={ALONG: predicts[ALONG]}),
+        ),
+    )
+
+
+def claims_for(rows=None, w_star=None, *, dim=64, batch=64, workers=1, quantiser=None, step=None, model="own"):
+    """Claims on one's own rows, planted unit, quantiser and step, judged by the predictions of S3.1 to S3.3.
+
+    Parameters
+    ----------
+    rows : array_like, float64, shape (n, d), optional
+        Population of rows; by default x ~ N(0, I_dim).
+    w_star : array_like, float64, shape (d,), optional
+        By default of uniform direction, |w*| = 1.
+    dim : int
+        d without rows.
+    batch : int or sequence of int
+        Rows of a step, all workers together.
+    workers : int
+    quantiser : object with `quantise(v, rng)`, or such a function, optional
+        Unbiased, with an error proportional to |v|. May have `mean_variance(dim)`, its relative variance for vectors of
+        uniform direction (else drawn), and `bits(q)`, the size of what it sends.
+    step : float, optional
+        By default half of the stability threshold.
+    model : str
+
+    Returns
+    -------
+    tuple of Claim
+        The mean of |h|^2 (not for quantised gradients on rows, of which only geometric convergence is claimed); the
+        whole path; the quantiser.
+
+    Raises
+    ------
+    ValueError
+        Fewer rows than columns; active rows that do not span the space; rows or w* that are 0, whose gradients are; a
+        step at or above the threshold; a batch that the workers cannot share; a quantiser that returns anything else
+        than as many finite numbers.
+    """
+    batches = sorted({int(cn.check.whole("batch", m, 1)) for m in ([batch] if isinstance(batch, int) else batch)})
+    settings = lru_cache(maxsize=16)(
+        partial(setting, rows=rows, w_star=w_star, dim=dim, workers=workers, quantiser=quantiser, step=step)
+    )
+    for m in batches:
+        settings(m)
+    exact = quantiser is None
+    claims = [geometric(settings, batches, model, exact)]
+    if exact or rows is None:
+        claims.insert(0, recursion(settings, batches, model, exact, rows is not None))
+    if not exact:
+        claims.append(_unbiased(settings, batches, model, quantiser))
+    return tuple(claims)
