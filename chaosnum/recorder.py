@@ -1,7 +1,8 @@
 """The observer of a run: writes every verdict as it is reached, draws figures beside the computation, shows progress.
 
-A figure is drawn by a thread as soon as the last of its verdicts is there, while kernels, which hold no interpreter
-lock, go on; so the figures are there shortly after the last verdict, and those of finished claims after Ctrl-C.
+A figure is drawn as soon as the last of its verdicts is there, by other processes (:mod:`chaosnum.artist`) that
+threads of ours talk to; so the figures are there shortly after the last verdict, and those of finished claims after
+Ctrl-C.
 """
 
 import json
@@ -10,9 +11,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from time import perf_counter
 
+from chaosnum.artist import Artist
 from chaosnum.rule import named
 from chaosnum.sweep import Observer
+from chaosnum.threads import cores
 from chaosnum.words import outcome
+
+ARTISTS = 2  # processes that draw: one keeps up with most claims, the second with many cheap ones
 
 
 class Recorder(Observer):
@@ -39,8 +44,12 @@ class Recorder(Observer):
                 self._places[place] = case, len(self._places)
                 self._missing[figure] = self._missing.get(figure, 0) + 1
         self._queue = SimpleQueue()
-        self._artist = threading.Thread(target=self._draw, name="chaosnum-figures", daemon=True)
-        self._artist.start()
+        self._artists = [
+            threading.Thread(target=self._draw, name="chaosnum-figures", daemon=True)
+            for _ in range(min(ARTISTS, cores(), len(self._missing)))
+        ]
+        for artist in self._artists:
+            artist.start()
 
     def started(self, total):
         self._total = total
@@ -71,20 +80,22 @@ class Recorder(Observer):
 
     def finish(self, begun):
         """Wait for the last figure and put the tables into the order of the plan; `begun` as of perf_counter."""
-        self._queue.put(None)
         self.progress.update(self._done, self._total, "drawing figures")
-        self._artist.join()
+        for _ in self._artists:
+            self._queue.put(None)
+        for artist in self._artists:
+            artist.join()
         self.folder.finish(perf_counter() - begun)
 
     def _draw(self):
+        artist = Artist()
         while (group := self._queue.get()) is not None:
             try:
-                from chaosnum import report
-
                 in_order = [shown for _, shown in sorted(group, key=lambda pair: pair[0])]
-                self.folder.record(report.write_figures(self.folder.path, in_order))
+                self.folder.record(artist.draw(self.folder.path, in_order))
             except Exception as error:  # a figure that fails must not take the verdicts with it
-                self.failure = self.failure or f"{type(error).__name__}: {error}"
+                self.failure = self.failure or str(error)
+        artist.close()
 
 
 def _key(params):
