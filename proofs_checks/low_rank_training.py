@@ -200,7 +200,7 @@ def matched_claim(load, model, settings, plans):
         qualified="Rank collapse is a matter of 2 lambda sum_t mu_t to within 4 of 64; what is left goes the other "
         "way, as smaller batches then leave a slightly higher rank.",
         scales={"quick": [5.5], "standard": [7], "full": [4, 5.5, 7, 9]},
-        replicas={"quick": 3, "standard": 5, "full": 12}, params=dict(settings),
+        replicas={"quick": 3, "standard": 8, "full": 12}, params=dict(settings),
         controls=(cn.Control("equal-epochs", "Equal epochs in place of equal S.", measure=equal_epochs, scales=[7],
                              replicas=4, predicts=close),),
     )  # fmt: skip
