@@ -1,4 +1,4 @@
-"""S4 as claims: verdicts and controls, systems of the users, what is refused, the figure."""
+"""S4 as claims: verdicts and controls, systems of the users, what is refused."""
 
 import subprocess
 import sys
@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import chaosnum as cn
-from figures import gradient_tracking as figure
 from proofs_checks import gradient_tracking, gradient_tracking_data, gradient_tracking_networks
 from proofs_checks import gradient_tracking_runs as runs
 
@@ -120,13 +119,6 @@ def test_real_data_are_on_their_lyapunov_prediction():
     floor = gradient_tracking_data.system().floor(0.08)
     for key in ("agents", "average", "consensus"):  # 10 % for the third derivatives, 4 standard errors of 2 %
         assert found[key] == pytest.approx(getattr(floor, key), rel=0.18)
-
-
-def test_the_figure(tmp_path):
-    rows = figure.compute("quick", cells=2, fractions=(0.25, 0.125), periods=(1,), steps=(), iterations=60)
-    assert {r["what"] for r in rows} == {"error", "floor", "law", "inflation"}
-    figure.write(rows, tmp_path / "gradient_tracking")
-    assert (tmp_path / "gradient_tracking.png").stat().st_size > 10_000
 
 
 @pytest.mark.long

@@ -1,10 +1,9 @@
-"""S5 as claims: verdicts and controls at small budgets, one's own problems, what is refused, the figure."""
+"""S5 as claims: verdicts and controls at small budgets, one's own problems, what is refused."""
 
 import numpy as np
 import pytest
 
 import chaosnum as cn
-from figures import local_sgd as figure
 from proofs_checks import local_sgd, local_sgd_ranking, local_sgd_rate, local_sgd_runtime
 from proofs_checks import local_sgd_spread as spread
 from proofs_checks import local_sgd_step as step
@@ -131,15 +130,3 @@ def test_what_is_refused():
     ):
         with pytest.raises(ValueError, match=words):
             cn.sweep.plan(claim, params=params)
-
-
-def test_figure(tmp_path):
-    rows = figure.compute("quick", runs=1, iterations=40, pulls=(0.2, 0.6), taus=(1, 4), betas=(0.0, 0.7))
-    assert {r["panel"] for r in rows} == {"step", "drift", "digits"}
-    for r in rows:
-        if r["panel"] == "step":
-            assert r["y"] == pytest.approx(r["predicted"], rel=0.03)
-        if r["panel"] == "drift" and r["predicted"] > 1e-6:
-            assert r["y"] == pytest.approx(r["predicted"], rel=1e-8)
-    figure.write(rows, tmp_path / "local_sgd")
-    assert (tmp_path / "local_sgd.png").stat().st_size > 10_000

@@ -1,7 +1,5 @@
 """S2 as claims: every statement holds, every spoilt one is found, data and runs of one's own, and what is refused."""
 
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,16 +123,3 @@ def test_what_is_refused():
 def test_some_rows_are_drawn_from_all():
     X, labels, classes = low_rank_motion.few(low_rank.digits)
     assert X.shape == (32, 64) and classes == 10 and sorted(set(labels)) == list(range(10))
-
-
-def test_figure():
-    path = Path(__file__).parent.parent / "figures" / "low_rank.py"
-    spec = importlib.util.spec_from_file_location("figures_low_rank", path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    rows = script.compute("quick", settings=SMALL | {"ridge": 0.05}, grid=(1.0, 3.0, 6.0), rates=(0.1, 0.4), dim=40,
-                          steps=60, sizes=(16, 64), plans=2, draws=2)  # fmt: skip
-    assert {row["what"] for row in rows} == {"batch", "forgetting", "threshold", "law", "mechanism", "moves"}
-    ranks = {(row["label"], row["x"]): row["y"] for row in rows if row["what"] == "batch"}
-    assert ranks["equal epochs", 16] < ranks["equal epochs", 64] and ranks["no decay", 16] > 29
-    assert [ax.get_xlabel() for ax in script.draw(rows).axes][::3] == ["batch size B", "steps"]

@@ -1,8 +1,7 @@
-"""S3 as claims: quick verdicts and controls, one's own rows and quantisers, what is refused, and the figure."""
+"""S3 as claims: quick verdicts and controls, one's own rows and quantisers, and what is refused."""
 
 import numpy as np
 import pytest
-from test_figures import overlaps, script, written
 
 import chaosnum as cn
 from proofs_checks import planted_relu, planted_relu_rates, planted_relu_samples
@@ -101,15 +100,3 @@ def test_bisection_brackets_what_a_scan_finds():
     """Needed rows of the measure lie where a scan of the same tables over all sizes changes its mind."""
     found = planted_relu_samples.samples(6, seed=3)
     assert 1.6 <= found[planted_relu_samples.PER_DIM] <= 3.6 and found[planted_relu_samples.EARLY] <= 3.0
-
-
-def test_figure(tmp_path):
-    figure = script("planted_relu")
-    rows = figure.compute(seed=3, runs=4, dim=6, batches=(1, 16), ratios=(1.2, 3.5), dims=(6,), roots=(3, 20))
-    path = [r for r in rows if r["what"] == "path" and r["series"] == "SGD"]
-    assert path[0]["estimate"] > 0.9 and path[-1]["estimate"] < 1e-18
-    bits = {(r["series"], r["x"]): r["estimate"] for r in rows if r["what"] == "bits"}
-    assert bits["gaussian, gap", 400] < 2.9 < bits["gaussian, dense", 400] < bits["equal, gap", 400] + 0.2
-    figure.write(rows, tmp_path / "relu")
-    assert len(written(tmp_path / "relu")) == len(rows)
-    assert overlaps(figure.draw(rows)) == []

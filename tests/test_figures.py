@@ -212,7 +212,8 @@ def test_every_script_says_what_it_does(path):
     doc = text.split('"""')[1]
     for word in ("Question:", "Compute:", "Draw:", f"python figures/{path.name}"):
         assert word in doc.replace("\n", " "), word
-    assert f'script("{path.stem}")' in Path(__file__).read_text(encoding="utf-8")
+    tests = "".join(p.read_text(encoding="utf-8") for p in Path(__file__).parent.glob("test_figures*.py"))
+    assert f'script("{path.stem}")' in tests
 
 
 @pytest.mark.parametrize(
@@ -225,6 +226,11 @@ def test_every_script_says_what_it_does(path):
         "compressibility",
         "tail_estimators",
         "pruning",
+        "low_rank",
+        "planted_relu",
+        "gradient_tracking",
+        "local_sgd",
+        "least_squares",
     ],
 )
 def test_make_figures_can_pass_a_budget(name, capsys):
