@@ -177,6 +177,8 @@ def verify(
     KeyboardInterrupt
         Passed on at once; verdicts already reported to the observer stand.
     """
+    from chaosnum.blas import one_thread
+
     cases = plan(claims, budget, control=control, params=params)
     seed = at_least("seed", seed, 0)
     workers = thread_count(threads)
@@ -188,7 +190,8 @@ def verify(
     pool = executor or ThreadPoolExecutor(workers, thread_name_prefix="chaosnum")
     workers = getattr(pool, "_max_workers", workers)
     try:
-        with closing(_complete(cases, seed, pool, workers, observer.advanced)) as complete:
+        # Cells run side by side: threads of BLAS's own would only get in their way, and into their last bits.
+        with one_thread(), closing(_complete(cases, seed, pool, workers, observer.advanced)) as complete:
             for index, values in complete:
                 verdicts[index] = list(_judged(cases[index], values, family, observer.verdict))
     except BaseException:
