@@ -15,7 +15,8 @@ Lemma (Alistarh et al. 2017, Theorem 3.2): E bits <= (3 + (3/2 + o(1)) log2(2 (s
 sqrt(d)), and 2.8 d + 32 for s = sqrt(d). The first holds with its o(1) left out for every v and s <= sqrt(d) we tried,
 by 3 % or more. The second does not for every v: its o(1) is rounded away. d equal entries have s u_i = 1: all levels
 are 1 and the message takes exactly 3 d + 33 bits in code "gap", 4 d + 32 in "dense", for every d. For Gaussian v the
-gap code keeps to 2.8 d + 32 from d = 25 on, the dense code never does. The constant belongs to the code and the vector.
+gap code keeps to 2.8 d + 32 on average from some d = 36 on (2.82 d + 32 at 25), the dense code never does. The constant
+belongs to the code and the vector.
 
 References: Alistarh, Grubic, Li, Tomioka, Vojnovic, NIPS 2017; exact lengths and limits are derived here.
 """

@@ -58,7 +58,7 @@ def compute(budget="standard", seed=1, runs=None, dim=DIM, batches=BATCHES, rati
     for root in roots:
         for vector, code in (("gaussian", "gap"), ("gaussian", "dense"), ("equal", "gap")):
             values = []
-            for _ in range(max(4, runs // 4, 3_000 // root**2) if vector == "gaussian" else 1):
+            for _ in range(max(4, runs // 4, runs * 2_500 // root**2) if vector == "gaussian" else 1):
                 v = rng.standard_normal(root**2) if vector == "gaussian" else np.ones(root**2)
                 scale, level = cn.qsgd.Quantiser(root).split(v, rng)
                 values.append((cn.qsgd_code.encode(float(scale), level, code).bits - 32) / root**2)
