@@ -301,7 +301,10 @@ def _select(known, what, wanted, keys):
     names = {key.lower() for claim in known for key in keys(claim) if key}
     for name in wanted:
         if str(name).lower() not in names:
-            listed = ", ".join(dict.fromkeys(keys(claim)[0] for claim in known if keys(claim)[0]))
+            family = str(name).split(".")[0].lower() + "."
+            own = [keys(claim)[0] for claim in known if keys(claim)[0].lower().startswith(family)]
+            own = own or [keys(claim)[0].split(".")[0] for claim in known if keys(claim)[0]]
+            listed = ", ".join(dict.fromkeys(own))
             raise ValueError(f"{what} must be one of {listed or '(none installed)'}, got {name!r}")
     lower = {str(name).lower() for name in wanted}
     return [claim for claim in known if any(key.lower() in lower for key in keys(claim))]

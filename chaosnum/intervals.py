@@ -15,7 +15,8 @@ Let X_1, ..., X_R be independent replicas and 1 - a the level.
 * *Mean.* Student's with the jackknife's variance, as :mod:`chaosnum.rates` has it: in the logarithm
   where all replicas are positive, with the degrees of freedom that the kurtosis leaves. It needs a
   finite variance, and is not to be trusted for rare events: replicas that are mostly 0 are judged
-  as a frequency.
+  as a frequency. Replicas that are all equal have no scatter to judge by: they get the median's
+  interval, which few replicas leave infinite.
 
 References: Clopper and Pearson 1934, Biometrika 26; David and Nagaraja, Order Statistics (2003),
 section 7.1.
@@ -74,6 +75,8 @@ def least_replicas(statistic, level):
 
 def _mean(x, level, normality):
     estimate = float(np.mean(x))
+    if np.ptp(x) == 0.0 and estimate != 0.0:  # equal replicas tell of the median at most
+        return estimate, *_quantile(x, 0.5, level)[1:]
     if estimate == 0.0:  # nothing but zeros, or signs that cancel: no unit to measure the scatter in
         half = special.stdtrit(normality * (len(x) - 1), (1 + level) / 2) * np.std(x, ddof=1) / math.sqrt(len(x))
         return 0.0, float(-half or -math.inf), float(half or math.inf)

@@ -54,13 +54,14 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
     """
     import numpy as np
 
+    from chaosnum.check import finite_array
     from chaosnum.intervals import interval
     from chaosnum.rates import _infinite_variance, _normality
 
     params, statistic = evidence.params, prediction.statistic if statistic is None else statistic
     order = np.argsort(evidence.scales)
     scales = [evidence.scales[j] for j in order]
-    samples = [np.asarray(evidence.samples[j], dtype=np.float64) for j in order]
+    samples = [finite_array("samples", evidence.samples[j], ndim=1) for j in order]
     predicted, bands = _bands(prediction, scales, params)
     stated = bands
     edges = [_edges(c, band, rounding, prediction.absolute) for c, band in zip(predicted, bands)]
@@ -77,7 +78,7 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
     def at_level(level):
         if statistic == "every":
             return [(farthest(x, edge),) * 3 for x, edge in zip(samples, edges)]
-        return [(x[0],) * 3 if exact and np.ptp(x) == 0 else interval(x, statistic, level, **options) for x in samples]
+        return [interval(x, statistic, level, **options) for x in samples]
 
     rows = at_level(LEVEL)
     wide = [row[1:] for row in at_level(shared)]

@@ -36,7 +36,9 @@ def judge_threshold(prediction, evidence):
     """
     import numpy as np
 
+    from chaosnum.check import finite_array
     from chaosnum.intervals import interval
+    from chaosnum.rates import _infinite_variance, _normality
 
     params, statistic = evidence.params, prediction.statistic
     low, high, level = (value(end, params) for end in (prediction.low, prediction.high, prediction.level))
@@ -44,17 +46,24 @@ def judge_threshold(prediction, evidence):
         raise ValueError(f"low must be below high, got [{low!r}, {high!r}]")
     order = np.argsort(evidence.scales)
     scales = [evidence.scales[j] for j in order]
-    samples = [np.asarray(evidence.samples[j], dtype=np.float64) for j in order]
+    samples = [finite_array("samples", evidence.samples[j], ndim=1) for j in order]
     sides = [-1 if s <= low else 1 if s >= high else 0 for s in scales]
     judged = sum(map(abs, sides))
     shared = 1 - (1 - evidence.family) / max(judged, 1)
 
-    def at_level(x, confidence):
-        return (float(x[0]),) * 3 if statistic != "frequency" and np.ptp(x) == 0 else interval(x, statistic, confidence)
-
-    rows = [at_level(x, LEVEL) for x in samples]
-    wide = [at_level(x, shared)[1:] for x in samples]
     sign = 1 if prediction.rising else -1
+    options = {"trials": int(value(prediction.trials, params))}
+    if statistic == "mean":
+        options["normality"] = _normality(samples)
+
+    def at_level(x, side, confidence):
+        if statistic == "every":  # the replica that is farthest on the wrong side
+            return (float(x.min() if side * sign > 0 else x.max()),) * 3
+        return interval(x, statistic, confidence, **options)
+
+    rows = [at_level(x, side, LEVEL) for x, side in zip(samples, sides)]
+    wide = [at_level(x, side, shared)[1:] for x, side in zip(samples, sides)]
+    heavy = statistic == "mean" and _infinite_variance(samples, [row[0] for row in rows])
     relation = {1: "above", -1: "below"}
 
     def where(j, side):  # in words; the side is that of a rising statistic
@@ -67,7 +76,10 @@ def judge_threshold(prediction, evidence):
     crossing = _crossing(scales, [row[0] for row in rows], level)
     found = "no crossing" if crossing is None else f"crosses {level:.3g} at {evidence.scale} = {crossing:.4g}"
     claimed = f"[{low:.4g}, {high:.4g}]"
-    if wrong:
+    if heavy:
+        verdict = "inconclusive"
+        reason = "replicas of infinite variance: their mean has no valid interval, judge the median"
+    elif wrong:
         verdict, reason = "violated", f"{where(wrong[0], sides[wrong[0]])}; {found}, not in {claimed}"
     elif {-1, 1} - set(sides):
         verdict, reason = "inconclusive", f"scales on both sides of {claimed} are needed; {found}"

@@ -8,6 +8,7 @@ the frame.
 """
 
 import math
+from textwrap import fill
 
 import numpy as np
 import seaborn as sns
@@ -22,6 +23,7 @@ BOUND_DRAWN = 300.0  # a bound more than this many times above the largest point
 SERIES = PALETTE[0]
 CLAIMED = "0.78"
 BAND = "0.88"
+LETTERS_AN_INCH = 17.5  # of the small print
 CONTROL = "0.5"
 
 
@@ -33,22 +35,34 @@ def draw(ax, words, verdict, controls, names):
             _claimed(ax, control, x, y, weights, CONTROL)
     states = [outcome(v) for v in ([verdict] if verdict else controls)]
     state = states[0] if len(set(states)) == 1 else f"{states.count('caught')} of {len(states)} caught"
-    ax.set_title(words, loc="left", pad=16)
-    ax.set_title(state, loc="right", color=VERDICT_COLOURS.get(state, PALETTE[3]), weight="bold", pad=16)
+    line = rate_words(verdict) if verdict else f"claimed {claimed_words(controls[0])}"
+    inches = ax.get_position().width * ax.figure.get_figwidth()
+    line = fill(line.replace("-", "−"), round(LETTERS_AN_INCH * inches), max_lines=2, placeholder=" …")
+    pad = 16 if "\n" not in line else 25
+    ax.set_title(words, loc="left", pad=pad)
+    ax.set_title(state, loc="right", color=VERDICT_COLOURS.get(state, PALETTE[3]), weight="bold", pad=pad)
     small = {"fontsize": 7.5, "color": INK, "xycoords": "axes fraction", "textcoords": "offset points"}
     if verdict is None:
-        line = f"claimed {claimed_words(controls[0])}"
+        _bound(ax, controls[0])
     else:
-        line = rate_words(verdict)
         x, y, weights = _points(ax, verdict, SERIES, "o", "none")
         _claimed(ax, verdict, x, y, weights, SERIES)
-        if pairs := bound_points(verdict):
-            ax.plot(*zip(*pairs), color=PALETTE[1], ls="--", lw=1.3, zorder=1)
+        _bound(ax, verdict)
         # A curve that falls to the right leaves the lower left corner free, a rising one the lower right.
         falls = len(y) < 2 or y[np.argmax(x)] <= y[np.argmin(x)]
         place = ((0, 0), (5, 5), "left") if falls else ((1, 0), (-5, 5), "right")
         ax.annotate(bound_words(verdict), place[0], xytext=place[1], ha=place[2], **small)
-    ax.annotate(line.replace("-", "−"), (0, 1), xytext=(0, 5), **small)
+    ax.annotate(line, (0, 1), xytext=(0, 5), **small)
+
+
+def _bound(ax, verdict):
+    """The explicit bound as a dashed line."""
+    pairs = bound_points(verdict)
+    if len(pairs) == 1:  # a line needs some length to be seen
+        (s, b), = pairs
+        pairs = [(s / 1.12, b), (s * 1.12, b)]
+    if pairs:
+        ax.plot(*zip(*pairs), color=PALETTE[1], ls="--", lw=1.3, zorder=1)
 
 
 def _points(ax, verdict, colour, marker, line):

@@ -49,8 +49,9 @@ class LimitCurve:
         Tolerance, relative to the curve's value.
     absolute : bool
         The margin is in units of the statistic.
-    statistic : "mean", "median", "frequency", or float in (0, 1), the order of a quantile
-        Over the replicas. Medians and quantiles where the variance is infinite.
+    statistic : "mean", "median", "frequency", "every", or float in (0, 1), the order of a quantile
+        Over the replicas. Medians and quantiles where the variance is infinite; "every" where nothing is random, or
+        each single replica is meant.
     trials : int or callable of the parameters
         For a frequency: independent trials behind each replica.
     last : int, optional
@@ -83,7 +84,7 @@ class LimitCurve:
         if not callable(self.margin):
             positive("margin", self.margin)
         if isinstance(self.statistic, str):
-            one_of("statistic", self.statistic, ("mean", "median", "frequency"))
+            one_of("statistic", self.statistic, ("mean", "median", "frequency", "every"))
         else:
             in_range("statistic", self.statistic, 0.0, 1.0, open_high=True)
         if not callable(self.trials):
@@ -219,12 +220,15 @@ class Bound:
         judged = judge_curve(curve, evidence, statistic=self.statistic, rounding=self.rounding)
         points = [{**p, "bound": p["upper"], "upper": None} for p in judged.points]
         slack = min(p["bound"] / p["estimate"] if p["estimate"] > 0 else math.inf for p in points)
+        if not all(0.0 <= p["bound"] < math.inf for p in points):
+            raise ValueError(f"upper must lie in [0, inf), got {[p['bound'] for p in points]}")
         bound = {"holds": all(p["estimate"] <= p["bound"] * (1 + self.rounding) for p in points), "slack": slack}
         verdict, reason = judged.verdict, judged.reason
-        if verdict == "holds" and self.within is not None and slack > self.within:
+        if verdict == "holds" and (slack == math.inf or (self.within is not None and slack > self.within)):
             bound["vacuous"] = True
-            verdict = "inconclusive"
-            reason = f"vacuous: nowhere within a factor {self.within:g} of what was measured ({slack:.3g} at best)"
+            verdict, reason = "inconclusive", "vacuous: nothing positive was measured"
+            if slack < math.inf:
+                reason = f"vacuous: nowhere within a factor {self.within:g} of what was measured ({slack:.3g} at best)"
         claimed = self.claimed(evidence.params)
         return replace(judged, verdict=verdict, reason=reason, claimed=claimed, bound=bound, points=points)
 
@@ -247,7 +251,10 @@ class Threshold:
     level : float or callable of the parameters
     rising : bool
         The statistic is below the level before the crossing, and above it after.
-    statistic : {"mean", "median", "frequency"}
+    statistic : {"mean", "median", "frequency", "every"}
+        "every": nothing is random, or each single replica is to be on its side.
+    trials : int or callable of the parameters
+        For a frequency: independent trials behind each replica.
     words : str
         What the threshold is.
     """
@@ -257,12 +264,13 @@ class Threshold:
     level: float | Callable
     rising: bool = True
     statistic: str = "mean"
+    trials: int | Callable = 1
     words: str = "threshold"
 
     least_scales = 2
 
     def __post_init__(self):
-        one_of("statistic", self.statistic, ("mean", "median", "frequency"))
+        one_of("statistic", self.statistic, ("mean", "median", "frequency", "every"))
         if not (callable(self.low) or callable(self.high)) and not self.low < self.high:
             raise ValueError(f"low must be below high, got [{self.low!r}, {self.high!r}]")
 

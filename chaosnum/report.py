@@ -149,7 +149,7 @@ def _grid(count, legend_rows):
     """Axes for `count` panels, laid out in inches: nothing overlaps, and no layout engine has to search."""
     columns = 1 if count == 1 else 2 if count <= 4 else 3
     rows = -(-count // columns)
-    left, right, bottom, top = 0.72, 0.12, 0.55 + 0.18 * legend_rows, 0.86
+    left, right, bottom, top = 0.72, 0.12, 0.55 + 0.18 * legend_rows, 0.95
     panel_width, panel_height, gap_x, gap_y = (4.2 if columns == 1 else 3.0), 2.05, 0.22, 0.58
     width = left + right + columns * panel_width + (columns - 1) * gap_x
     height = bottom + top + rows * panel_height + (rows - 1) * gap_y
@@ -196,7 +196,7 @@ def _frame(axes, verdicts):
             other.minorticks_off()
         ax.yaxis.set_major_locator(ticker.MaxNLocator(5))
         ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:.6g}"))  # no offset in the corner
-        room = 0.2 * (high - low) or 0.1 * abs(high)
+        room = 0.2 * (high - low) if high - low > 1e-3 * abs(high) else 0.1 * abs(high) or 1.0
         ax.set_ylim(low - room, high + room)
         return
     if span < 1.6:
@@ -247,9 +247,9 @@ def _entries(claims, controls):
         if present:
             entries.append((line([], [], color=CLAIMED, lw=3.2), words))
     for kind, words in (("curve", "claimed band"), ("value", "deviation"), ("threshold", "claimed crossing")):
-        if any(v["claimed"]["kind"] == kind for v in judged):
+        if any(v["claimed"]["kind"] == kind and not v["statistic"].startswith("every ") for v in judged):
             entries.append((matplotlib.patches.Patch(color=BAND), words))
-    if any(bound_points(v) for v in claims):
+    if any(bound_points(v) for v in judged):
         entries.append((line([], [], color=PALETTE[1], ls="--", lw=1.3), "explicit bound"))
     for i, name in enumerate(dict.fromkeys(c["control"] for c in controls)):
         mine = [c for c in controls if c["control"] == name]

@@ -36,6 +36,8 @@ from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from typing import NamedTuple
 
+from chaosnum.words import number
+
 FALSE_ALARM = 1e-3  # of a whole run
 LEVEL = 0.95
 VERDICTS = ("violated", "inconclusive", "holds")  # the first that is found decides
@@ -226,10 +228,11 @@ def _excess(ends, exponent, side):
 
 def more_replicas(half, spare):
     """In words, what brings an interval's half-width below the room that is left."""
-    factor = 1.2 * (half / spare) ** 2 if spare else math.inf
-    if factor > 1000:
+    ratio = abs(half / spare) if spare else math.inf
+    factor = 1.2 * ratio * min(ratio, 1e3)  # its square where that is not too large anyway
+    if not factor <= 1000:
         return "too close for any number of replicas, a wider range of scales is needed"
-    return f"about {max(factor, 1.2):.2g} times the replicas would settle it"
+    return f"about {number(max(factor, 1.2), 2)} times the replicas would settle it"
 
 
 def _fit(prediction, evidence, last=None):

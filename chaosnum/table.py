@@ -9,10 +9,21 @@ import sys
 import time
 from textwrap import fill
 
-from chaosnum.words import ORIGINS, claimed_words, fold, measured_words, number, outcome, outside, param_words, tally
+from chaosnum.words import (
+    ORIGINS,
+    claimed_words,
+    fold,
+    measured_words,
+    outcome,
+    outside,
+    param_words,
+    slack_words,
+    tally,
+)
 
 STYLES = {"holds": "green", "caught": "green", "inconclusive": "yellow", "violated": "bold red", "missed": "bold red"}
 _HEAD = ("", "claimed", "measured, 95 % interval", "bound", "sharp", "verdict")
+_CARE = "to be read with care: "
 _PLAIN_EVERY = 10.0  # seconds between lines of progress that go to a log
 
 
@@ -26,7 +37,7 @@ def print_verdicts(verdicts, *, stream=None):
     blocks = [_block(group) for group in _groups(verdicts)]
     widths = [max(len(row[i]) for _, _, rows, _ in blocks for row in [*rows, _HEAD]) for i in range(len(_HEAD))]
     console.print(Text(_line(_HEAD, widths), style="dim"))
-    before = None
+    before, said = None, set()
     for title, shared, rows, remarks in blocks:
         console.print(Text(title, style="" if title.startswith(" ") else "bold"))
         if shared and shared != before:
@@ -36,7 +47,9 @@ def print_verdicts(verdicts, *, stream=None):
             line = Text(_line(row, widths))
             line.stylize(STYLES.get(row[-1], ""), len(line) - len(row[-1]))
             console.print(line)
-        for remark in remarks:  # a log keeps its lines whole
+        fresh = [r for r in remarks if r not in said or not r.startswith(_CARE)]
+        said.update(remarks)
+        for remark in fresh:  # a log keeps its lines whole
             width = console.width if stream.isatty() else 10_000
             console.print(Text(fill(remark, width, initial_indent="    ", subsequent_indent="    ")))
     for note in _notes(blocks):
@@ -74,7 +87,7 @@ def _block(group):
             remarks.append(f"{words}: {v['reason']}" if words else v["reason"])
     remarks += dict.fromkeys(filter(None, (outside(v["params"]) for v in group)))
     if first.get("qualified") and not first["control"]:
-        remarks.append(f"to be read with care: {first['qualified']}")
+        remarks.append(f"{_CARE}{first['qualified']}")
     return title, param_words(shared), rows, remarks
 
 
@@ -86,7 +99,7 @@ def _bound(verdict):
         return "broken"
     if bound.get("vacuous"):
         return "vacuous"
-    return f"{number(bound['slack'], 2)}x" if bound.get("slack") else "holds"
+    return f"{slack_words(bound['slack'])}x" if bound.get("slack") else "holds"
 
 
 def _notes(blocks):

@@ -14,7 +14,7 @@ ORIGINS = {
 }
 SYMBOLS = {
     "alpha": "α", "sigma": "σ", "eta": "η", "kappa": "κ", "lambda": "λ", "lam": "λ", "chi": "χ", "theta": "θ",
-    "eps": "ε", "delta": "δ", "gamma": "γ",
+    "eps": "ε", "delta": "δ", "gamma": "γ", "tau": "τ", "beta": "β", "rho": "ρ",
 }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def measured_words(verdict):
     if measured.get("ratio") is not None:
         low, high = measured.get("ratio_ci") or (None, None)
         if low is not None and low == high:  # nothing random
-            return f"ratio {measured['ratio']:.9g}"
+            return f"ratio {measured['ratio']:{'.9g' if abs(measured['ratio'] - 1) < 1e-3 else '.4g'}}"
         return f"ratio {measured['ratio']:.3f} {interval((low, high))}".strip()
     if "crossing" in measured:
         at = measured["crossing"]
@@ -155,7 +155,12 @@ def bound_words(verdict):
     slack = bound.get("slack")
     if not bound["holds"]:
         return "above the bound"
-    return f"bound {number(slack, 2)} times above" if slack else "bound holds"
+    return f"bound {slack_words(slack)} times above" if slack else "bound holds"
+
+
+def slack_words(slack):
+    """How many times a bound lies above what was measured, with a digit more where it is close."""
+    return number(slack, 3 if slack < 1.95 else 2)
 
 
 def outcome(verdict):
