@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 
 class Artist:
@@ -50,7 +51,8 @@ class Artist:
     def close(self):
         """End the process."""
         if self._process is not None:
-            self._process.stdin.close()
+            with suppress(OSError):  # it is gone already
+                self._process.stdin.close()
             self._process.wait()
             self._process.stdout.close()
 
