@@ -33,15 +33,17 @@ References: Jain, Kakade, Kidambi, Netrapalli, Sidford, J. Mach. Learn. Res. 18 
 formulas from memory; the two proofs are derived here).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from chaosnum.blas import one_thread
-from chaosnum.check import at_least, positive, whole
+from chaosnum.check import at_least, finite_array, in_range, positive
 from chaosnum.least_squares_populations import Population
 
 CHUNK = 100_000  # numbers drawn at a time
+LARGEST_STEP = 10_000_000  # numbers that all runs together may draw in one step
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,10 @@ class Runs:
 
 
 def step_max(population, batch, rho=None):
-    """The maximal step 2b / (R2 rho + (b-1) ||H||) -> float; `rho` replaces the population's."""
-    b = at_least("batch", batch, 1)
-    return 2.0 * b / (population.R2 * (population.rho if rho is None else rho) + (b - 1) * population.largest)
+    """The maximal step 2b / (R2 rho + (b-1) ||H||) -> float; `rho`, 1 or more, replaces the population's."""
+    b, own = at_least("batch", batch, 1), _of(population).rho
+    rho = own if rho is None else in_range("rho", rho, 1.0, math.inf, open_low=False, open_high=True)
+    return 2.0 * b / (population.R2 * rho + (b - 1) * population.largest)
 
 
 def batch_thresh(population):
@@ -94,25 +97,6 @@ def second_moment_map(population, step, batch):
 def spectral_radius(population, step, batch):
     """Of `second_moment_map`: the factor by which the mean square of the error changes in a step, in the end."""
     return float(np.linalg.eigvalsh(second_moment_map(population, step, batch))[-1])
-
-
-@one_thread()
-def step_bisected(population, batch, halvings=50):
-    """`step_div` without its formula: the step at which the spectral radius crosses 1, by bisection -> float."""
-    low, high = 0.0, 4.0 / population.largest  # beyond 2 / ||H|| the mean itself grows
-    for _ in range(whole("halvings", halvings, 1, 200)):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if _contracts(second_moment_map(population, middle, batch)) else (low, middle)
-    return 0.5 * (low + high)
-
-
-def _contracts(symmetric):
-    """Whether the largest eigenvalue is below 1: whether I less the matrix has a Cholesky factor."""
-    try:
-        np.linalg.cholesky(np.eye(len(symmetric)) - symmetric)
-    except np.linalg.LinAlgError:
-        return False
-    return True
 
 
 def stable_step(population, step, batch):
@@ -158,7 +142,7 @@ def run(population, *, step, batch, burn, count, systems, rng, start=None, sampl
     rng : numpy.random.Generator
     start : ndarray, float64, shape (d,) or (systems, d), optional
         The error at the start, by default the population's.
-    sample : callable, optional
+    sample : callable (rng, shape) -> x, e, optional
         Draws the rows in place of the population's `sample`.
     squares : bool
         Also average the squares of the iterates' errors, whose risk is that of a single iterate.
@@ -167,18 +151,56 @@ def run(population, *, step, batch, burn, count, systems, rng, start=None, sampl
     -------
     Runs
         `final` is iterate burn + count - 1.
+
+    Raises
+    ------
+    ValueError
+        A setting out of its range, more than LARGEST_STEP numbers a step, draws of a wrong shape, or runs that leave
+        the range of double precision (with the threshold).
     """
-    _of(population)
+    d = _of(population).d
     step, b = positive("step", step), at_least("batch", batch, 1)
     burn, count, systems = at_least("burn", burn, 0), at_least("count", count, 1), at_least("systems", systems, 1)
-    sample, d = sample or population.sample, population.d
-    error = np.array(np.broadcast_to(population.start if start is None else start, (systems, d)), dtype=np.float64)
+    if systems * b * d > LARGEST_STEP:
+        most = LARGEST_STEP // (systems * d)
+        raise ValueError(f"batch must be <= {most} for {systems} runs in {d} columns, got {b}")
+    generator("rng", rng)
+    error, sample = _errors(population, start, systems), sample or population.sample
+    with np.errstate(over="ignore", invalid="ignore"):
+        ran = _run(error, sample, step / b, b, burn, count, rng, squares)
+    if not all(np.isfinite(part).all() for part in (ran.average, ran.final)):
+        at = f"step_div = {step_div(population, b):.6g} at batch {b}"
+        raise ValueError(f"step must keep the runs below 1e308, got {step:.6g} beside {at}")
+    return ran
+
+
+def generator(name, rng):
+    """A numpy.random.Generator -> itself."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"{name} must be a numpy.random.Generator, got {type(rng).__name__}")
+    return rng
+
+
+def _errors(population, start, systems):
+    """The errors at the start, as an array of its own."""
+    d = population.d
+    start = population.start if start is None else finite_array("start", start)
+    if start.shape not in ((d,), (systems, d)):
+        raise ValueError(f"start must have shape ({d},) or ({systems}, {d}), got {start.shape}")
+    return np.array(np.broadcast_to(start, (systems, d)))
+
+
+def _run(error, sample, scaled, b, burn, count, rng, squares):
+    systems, d = error.shape
     total = error.copy() if burn == 0 else np.zeros((systems, d))
     square = total**2 if squares else None
-    left, t, scaled = burn + count - 1, 0, step / b
+    left, t = burn + count - 1, 0
     while left:
         many = min(left, max(1, CHUNK // (systems * b * d)))
         x, e = sample(rng, (many, systems, b))
+        if t == 0 and (np.shape(x), np.shape(e)) != ((many, systems, b, d), (many, systems, b)):
+            want = f"{(many, systems, b, d)} and {(many, systems, b)}"
+            raise ValueError(f"sample must return shapes {want}, got {np.shape(x)} and {np.shape(e)}")
         for rows, noise in zip(x, e):
             gap = np.einsum("sbd,sd->sb", rows, error)
             gap -= noise

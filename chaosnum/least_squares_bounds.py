@@ -47,6 +47,7 @@ def average_bound(population, *, step, batch, burn, count, machines=1):
     batch, burn, count, machines : int
         b, s, N, P.
     """
+    batch, burn, count = _lengths(batch, burn, count)
     step, machines = positive("step", step), at_least("machines", machines, 1)
     pace = step * population.mu
     left = max(0.0, 1.0 - pace) ** burn
@@ -56,6 +57,7 @@ def average_bound(population, *, step, batch, burn, count, machines=1):
 
 def sharper_bound(population, *, step, batch, burn, count):
     """The bound that is derived above, for step <= step_max / 2: constants 2 (4 with a mixed moment) and 2 -> float."""
+    batch, burn, count = _lengths(batch, burn, count)
     step = in_range("step", step, 0.0, step_max(population, batch) / 2.0)
     start = float(population.start @ population.start)
     bias = start * (1.0 - step * population.mu) ** burn / (population.mu * (step * count) ** 2)
@@ -71,6 +73,7 @@ def companion_bound(population, *, step, burn, count):
     ValueError
         The step is not below 1 / R2.
     """
+    _, burn, count = _lengths(1, burn, count)
     step = in_range("step", step, 0.0, 1.0 / population.R2, open_high=True)
     reach = step * population.R2
     bias = 0.5 * math.exp(-step * population.mu * burn) * population.R2 * float(population.start @ population.start)
@@ -80,7 +83,11 @@ def companion_bound(population, *, step, burn, count):
 
 def doubling_bound(population, *, samples, batch, epoch):
     """The doubling schedule's bound on the risk, from a first batch b with t steps an epoch -> float."""
-    kappa = condition(population, batch)
+    samples, epoch, kappa = at_least("samples", samples, 1), at_least("epoch", epoch, 2), condition(population, batch)
     power = epoch / (4.0 * kappa * math.log(kappa))
     bias = min(1.0, 2.0 * batch * epoch / samples) ** power * population.initial_risk
     return bias + DOUBLING * population.sigma2_mle / samples
+
+
+def _lengths(batch, burn, count):
+    return at_least("batch", batch, 1), at_least("burn", burn, 0), at_least("count", count, 1)

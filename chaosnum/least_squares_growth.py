@@ -18,6 +18,7 @@ Fearnhead, IEE Proc. Radar Sonar Navig. 146 (1999).
 import numpy as np
 
 from chaosnum.check import at_least, one_of, positive
+from chaosnum.least_squares import generator
 
 BATCH_OF_STEPS = 16  # drawn at a time
 
@@ -38,7 +39,7 @@ def growth(population, *, step, batch, count, particles, rng, of="mean square", 
     one_of("of", of, ("mean square", "typical run"))
     step, b = positive("step", step), at_least("batch", batch, 1)
     count, particles, burn = at_least("count", count, 1), at_least("particles", particles, 2), at_least("burn", burn, 0)
-    error = rng.standard_normal((particles, population.d))
+    error = generator("rng", rng).standard_normal((particles, population.d))
     error /= np.linalg.norm(error, axis=1, keepdims=True)
     total = 0.0
     for t in range(burn + count):

@@ -17,9 +17,9 @@ Derivation. A step is w - w* -> (I - step G) (w - w*) + step z, G the mean of th
 / b: it is zero for symmetric or well-specified populations, and it is there for data as long as the mean has not come
 to rest.
 
-The two sums are one: with V_i = sum_t a_i^(s+N-1-t) C_t, a_i = 1 - step lam_i, and U the plain sum, row i of
-sum_t sum_k A^k C_t is a_i (U - V_i) / (step lam_i). The sums of powers of the affine map come from repeated squaring,
-so ten million steps cost as much as a hundred: 24 products of matrices of order 1 + d + D.
+Row i of sum_t sum_k A^k C_t is that of sum_t g_i(s+N-1-t) C_t, g_i(k) = a_i + ... + a_i^k and a_i = 1 - step lam_i. The
+sums over powers of the affine map come from repeated squaring, so ten million steps cost as much as a hundred: 24
+products of matrices of order 1 + d + D. Closed forms of g_i would cancel where N step lam_i is small.
 
 The limits. C_inf solves the fixed point. As N grows the risk of the average tends to inflation sigma2_mle / (bN) with
 
@@ -38,13 +38,16 @@ References: Jain et al., J. Mach. Learn. Res. 18 (2018) no. 223, section 3 and a
 T, the sums and the constants are derived here.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from chaosnum.blas import one_thread
-from chaosnum.check import at_least
+from chaosnum.check import at_least, finite_array, positive
 from chaosnum.least_squares import second_moment_map, stable_step, step_max
+
+LONG = 1e6  # time constants 1/(step mu): of the limit a part of order 1/LONG is missing
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ class Moments:
 
 def at_start(population, start=None):
     """The moments of a known error; by default the population's start."""
-    start = population.start if start is None else np.asarray(start, dtype=np.float64)
+    start = population.start if start is None else finite_array("start", start, ndim=1)
+    if len(start) != population.d:
+        raise ValueError(f"start must have {population.d} values, got {len(start)}")
     return Moments(start, population.vector(np.outer(start, start)))
 
 
@@ -99,20 +104,24 @@ def averaged(population, *, step, batch, burn, count, start=None):
     count = at_least("count", count, 1)
     z = _state(after(population, start or at_start(population), step=step, batch=batch, count=burn))
     lam, (i, j), d = population.eigenvalues, population.pairs, population.d
-    decay, at = np.append(1.0 - step * lam, 1.0), np.arange(len(i))
+    at = np.arange(len(i))
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = _weighted_sums(_affine(population, step, batch), z, decay, count)
-        weighted, plain = sums[1 + d :, :d], sums[1 + d :, d]
-        rest = decay[:d] * (plain[:, None] - weighted) / (step * lam)  # column i: a_i (U - V_i) / (step lam_i)
-        return Moments(sums[1 : 1 + d, d] / count, (plain + rest[at, i] + rest[at, j]) / count**2)
+        plain, weighted = _sums(_affine(population, step, batch), z, 1.0 - step * lam, count)
+        rest, second = weighted[1 + d :], plain[1 + d :]  # column i of the first: sum_t g_i C_t
+        return Moments(plain[1 : 1 + d] / count, (second + rest[at, i] + rest[at, j]) / float(count) ** 2)
 
 
 def excess(population, *, step, batch, burn, count, start=None, machines=1):
-    """The mean excess risk of tail-averaged SGD, of the mean of the answers of several machines -> float."""
-    found = averaged(population, step=step, batch=batch, burn=burn, count=count, start=start)
-    bias = 0.5 * float(population.eigenvalues @ found.mean**2)
+    """The mean excess risk of tail-averaged SGD, of the mean of the answers of several machines -> float.
+
+    Infinite where it is beyond 1e308.
+    """
     machines = at_least("machines", machines, 1)
-    return risk(population, found) / machines + (1.0 - 1.0 / machines) * bias
+    found = averaged(population, step=step, batch=batch, burn=burn, count=count, start=start)
+    with np.errstate(over="ignore", invalid="ignore"):
+        bias = 0.5 * float(population.eigenvalues @ found.mean**2)
+        value = risk(population, found) / machines + (1.0 - 1.0 / machines) * bias
+    return value if math.isfinite(value) else math.inf
 
 
 @one_thread()
@@ -132,9 +141,18 @@ def inflation(population, *, step, batch):
     return 1.0 + float(more.sum()) / (2.0 * population.sigma2_mle)
 
 
+def inflation_of_runs(population, *, step, batch):
+    """`inflation` without its formula: bN / sigma2_mle times the risk from w*, after LONG time constants -> float."""
+    step = stable_step(population, step, batch)
+    count = math.ceil(LONG / (step * population.mu))
+    rest = at_start(population, np.zeros(population.d))
+    risks = excess(population, step=step, batch=batch, burn=0, count=count, start=rest)
+    return batch * count * risks / population.sigma2_mle
+
+
 def inflation_bound(population, *, step, batch):
     """What `inflation` is at most: 1 + (step R2 rho / (2b)) / (1 - step / step_max(rho = 1)) -> float."""
-    room = 1.0 - step / step_max(population, batch, rho=1.0)
+    room = 1.0 - positive("step", step) / step_max(population, batch, rho=1.0)
     return 1.0 + step * population.R2 * population.rho / (2.0 * batch) / room if room > 0.0 else np.inf
 
 
@@ -166,16 +184,18 @@ def _moments(population, z):
     return Moments(z[1 : 1 + population.d], z[1 + population.d :])
 
 
-def _weighted_sums(affine, z, decay, count):
-    """sum_{t < count} decay_k^(count - 1 - t) affine^t z, a column for each decay_k.
+def _sums(affine, z, decay, count):
+    """U = sum_{t < count} z_t, and sum_t g(count - 1 - t) z_t, a column for each decay, g(k) = sum_{j=1}^k decay^j.
 
-    S_2n = decay^n S_n + affine^n S_n and S_{n+1} = decay S_n + affine^n z, over the binary digits of count.
+    Over the binary digits of count, from g(n + k) = g(n) + decay^n g(k): sums of positive terms alone.
     """
-    power, end, sums, done = affine, affine @ z, np.repeat(z[:, None], len(decay), axis=1), 1
+    power, end, plain, weighted, g, done = affine, affine @ z, z, np.zeros((len(z), len(decay))), decay, 1
     for bit in bin(count)[3:]:
-        sums, end = decay**done * sums + power @ sums, power @ end
+        shrunk = decay**done
+        weighted = g * plain[:, None] + shrunk * weighted + power @ weighted
+        plain, end, g = plain + power @ plain, power @ end, g * (1.0 + shrunk)
         power, done = power @ power, 2 * done
         if bit == "1":
-            sums, end = decay * sums + end[:, None], affine @ end
-            power, done = affine @ power, done + 1
-    return sums
+            weighted, plain, end = decay * (weighted + plain[:, None]), plain + end, affine @ end
+            power, g, done = affine @ power, decay * (1.0 + g), done + 1
+    return plain, weighted

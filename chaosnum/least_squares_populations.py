@@ -35,8 +35,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chaosnum.blas import one_thread
-from chaosnum.check import finite_array
+from chaosnum.check import finite_array, positive
 
+SMALLEST, LARGEST = 1e-30, 1e30  # of data: fourth moments and their products stay within double precision
 LARGEST_DIM = 40  # of a data set: the map of symmetric matrices has (d (d + 1) / 2)^2 entries
 DEPENDENT = 1e-10  # smallest over largest eigenvalue at which columns count as dependent
 
@@ -72,6 +73,7 @@ class Population:
     start: np.ndarray
     name: str = "population"
     rows: tuple | None = None  # of data: x (rows, d) and e (rows,)
+    kinds: tuple | None = None  # of mixtures: shares (k,), variances (k, d), noises (k,)
     largest: float = field(init=False)  # ||H||
     mu: float = field(init=False)  # the smallest eigenvalue
     R2: float = field(init=False)  # the least R^2 with E ||x||^2 x x^T <= R^2 H
@@ -130,7 +132,10 @@ def gaussian(eigenvalues, noise=1.0, start=None):
     -------
     Population
     """
-    return mixture([1.0], [eigenvalues], [noise], start, name="gaussian")
+    lam = finite_array("eigenvalues", eigenvalues, ndim=1)
+    if not len(lam) or not (lam > 0).all():
+        raise ValueError(f"eigenvalues must be positive, one at least, got least {min(lam, default=0.0):g}")
+    return mixture([1.0], [lam], [positive("noise", noise)], start, name="gaussian")
 
 
 @one_thread()
@@ -152,7 +157,8 @@ def mixture(shares, variances, noises, start=None, name="mixture"):
     Raises
     ------
     ValueError
-        Shapes that do not match, probabilities that do not add up to 1, a column without variance, no noise.
+        Shapes that do not match, probabilities that do not add up to 1, columns without variance or with less than
+        DEPENDENT of the largest, no noise, or magnitudes that fourth moments could not keep.
     """
     shares, noises = finite_array("shares", shares, ndim=1), finite_array("noises", noises, ndim=1)
     variances = finite_array("variances", variances, ndim=2)
@@ -161,10 +167,14 @@ def mixture(shares, variances, noises, start=None, name="mixture"):
         raise ValueError(f"shares, variances and noises must be as many, got {counts}")
     if not (shares > 0).all() or abs(shares.sum() - 1.0) > 1e-12:
         raise ValueError(f"shares must be positive with sum 1, got {shares.tolist()}")
-    if (variances < 0).any() or not (lam := shares @ variances).size or not (lam > 0).all():
-        raise ValueError(f"variances must be >= 0, one in every column > 0, got least mean {min(lam, default=0.0):g}")
-    if (noises < 0).any() or not noises.any():
-        raise ValueError(f"noises must be >= 0, not all 0, got {noises.tolist()}")
+    for values, what in ((variances, "variances"), (noises, "noises")):
+        if (values < 0).any() or not values.any():
+            raise ValueError(f"{what} must be >= 0, not all 0, got least {values.min(initial=0.0):g}")
+        _moderate(what, values, 2)
+    lam = shares @ variances
+    if not lam.min() > DEPENDENT * lam.max():
+        ends = f"{lam.min():.3g} beside {lam.max():.3g}"
+        raise ValueError(f"variances must have means > {DEPENDENT:g} of the largest in every column, got {ends}")
     deviation, level, bounds = np.sqrt(variances), np.sqrt(noises), np.cumsum(shares)[:-1]
 
     def sample(rng, shape):
@@ -177,7 +187,10 @@ def mixture(shares, variances, noises, start=None, name="mixture"):
     # E x_i^2 x_j^2 within a component: v_i v_j, and three times v_i^2 on the diagonal
     fourth = np.einsum("k,ki,kj->ij", shares, variances, variances) + 2.0 * np.diag(shares @ variances**2)
     axis = np.arange(len(lam))
-    return Population(lam, (axis, axis), fourth, (shares * noises) @ variances, None, sample, _start(start, lam), name)
+    return Population(
+        lam, (axis, axis), fourth, (shares * noises) @ variances, None, sample, _start(start, lam), name,
+        kinds=(shares, variances, noises),
+    )  # fmt: skip
 
 
 @one_thread()
@@ -199,8 +212,8 @@ def finite(X, y, start=None, name="data"):
     Raises
     ------
     ValueError
-        NaN, wrong shapes, no more rows than columns, more than LARGEST_DIM columns, dependent columns, or residuals
-        that are all zero.
+        NaN, wrong shapes, no more rows than columns, more than LARGEST_DIM columns, dependent columns, residuals that
+        are all zero, or magnitudes beyond SMALLEST and LARGEST.
     """
     X, y = finite_array("X", X, ndim=2), finite_array("y", y, ndim=1)
     rows, d = X.shape
@@ -210,6 +223,8 @@ def finite(X, y, start=None, name="data"):
         raise ValueError(f"X must have 1 to {LARGEST_DIM} columns, got {d}")
     if rows <= d:
         raise ValueError(f"X must have more rows than its {d} columns, got {rows}")
+    _moderate("X", X)
+    _moderate("y", y)
     lam, vectors = np.linalg.eigh(X.T @ X / rows)
     if not lam[0] > DEPENDENT * lam[-1]:
         raise ValueError(
@@ -223,6 +238,7 @@ def finite(X, y, start=None, name="data"):
     first = np.zeros(d) if start is None else finite_array("start", start, ndim=1)
     if len(first) != d:
         raise ValueError(f"start must have {d} values, got {len(first)}")
+    _moderate("start", first, low=0.0)
     i, j = np.triu_indices(d)
     f = np.where(i == j, 1.0, np.sqrt(2.0)) * x[:, i] * x[:, j]
 
@@ -240,4 +256,13 @@ def _start(start, lam):
     start = finite_array("start", start, ndim=1)
     if len(start) != len(lam):
         raise ValueError(f"start must have {len(lam)} values, got {len(start)}")
+    _moderate("start", start, low=0.0)
     return start
+
+
+def _moderate(name, x, power=1, low=SMALLEST):
+    """Refuses what is not 0 throughout and has its largest magnitude outside the range, to a power."""
+    top = float(np.abs(x).max(initial=0.0))
+    if top and not low**power <= top <= LARGEST**power:
+        ends = f"[{low**power:g}, {LARGEST**power:g}]"
+        raise ValueError(f"{name} must have its largest magnitude in {ends}, got {top:.3g}: take other units")

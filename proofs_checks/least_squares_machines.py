@@ -16,11 +16,12 @@ away; as many serial steps without doubling.
 """
 
 import math
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import chaosnum as cn
 from proofs_checks import least_squares_sources as sources
-from proofs_checks.least_squares_risk import BESIDE, setting
+from proofs_checks.least_squares_risk import BESIDE, USEFUL, setting
 from proofs_checks.least_squares_stability import SOURCE
 
 DERIVED = "derived, in proofs_checks/least_squares_machines.py"
@@ -68,8 +69,14 @@ def ready(machines, source, samples, **params):
 
 
 def _below(bound):
-    """Theorem 1 for machines, where the step is one that it speaks of."""
-    return {BESIDE: cn.Bound(1.0, statistic="mean", words="1")} if bound else {}
+    """The bound for machines, where it speaks of the step and says something."""
+    return {BESIDE: cn.Bound(1.0, statistic="mean", within=USEFUL, words="1")} if bound else {}
+
+
+def _provenance(bound):
+    """Source and origin: the bound is from memory, all else derived."""
+    recalled = ", Theorem on model averaging (from memory)" if bound else ""
+    return {"source": f"{SOURCE}{recalled}; the exact risk {DERIVED}", "origin": "recalled" if bound else "derived"}
 
 
 def linear_speed_up(model, source, *, scales, params, bound=True, groups=GROUPS, short=True):
@@ -80,20 +87,19 @@ def linear_speed_up(model, source, *, scales, params, bound=True, groups=GROUPS,
     if short:
         long = params["burn"]
         controls.append(
-            cn.Control("short-burn-in", "A burn-in of a tenth.", predicts={FLAT: flat}, scales=[8], replicas=6,
+            cn.Control("short-burn-in", "A burn-in of a tenth.", predicts={FLAT: flat}, scales=[8], replicas=16,
                        params={"burn": long // 10}, measure=partial(_short, source=source, long=long))
         )  # fmt: skip
     return cn.Claim(
         "S6.5",
         "P machines that average their answers divide the risk by P, once the burn-in has step mu s >= 5.",
-        f"{SOURCE}, Theorem on model averaging; {DERIVED}",
         scale="machines",
-        origin="derived",
+        **_provenance(bound),
         name="linear-speed-up",
         model=model,
         measure=measure,
         predicts={
-            SHARED: cn.ExactValue(partial(_risk, source=source), deviation=0.05, words="moment recursion"),
+            SHARED: cn.ExactValue(partial(_risk, source=source), deviation=0.05, words="moments"),
             FLAT: flat,
         } | _below(bound),
         scales=scales,
@@ -106,7 +112,7 @@ def linear_speed_up(model, source, *, scales, params, bound=True, groups=GROUPS,
 
 
 def _common(source, groups, predicts):
-    return cn.Control("common-rows", "The same rows for all machines.", predicts=predicts, scales=[8], replicas=6,
+    return cn.Control("common-rows", "The same rows for all machines.", predicts=predicts, scales=[8], replicas=16,
                       measure=partial(averaging, source=source, groups=groups, common=True))  # fmt: skip
 
 
@@ -117,7 +123,7 @@ def _short(machines, *, long, burn, samples, batch, **params):
 
 def bias_of_the_mean(model, source, *, scales, params, bound=True, groups=GROUPS, away=True):
     """The claim that the bias of the mean is not averaged away; `away` is whether there is one to speak of."""
-    curve = cn.ExactValue(partial(_risk, source=source), deviation=0.05, words="moment recursion")
+    curve = cn.ExactValue(partial(_risk, source=source), deviation=0.05, words="moments")
 
     def averaged_away(machines, samples, burn, **more):
         return _one(source, samples, burn, more)
@@ -125,15 +131,14 @@ def bias_of_the_mean(model, source, *, scales, params, bound=True, groups=GROUPS
     control = _common(source, groups, {SHARED: curve})
     if away:
         control = cn.Control(
-            "averaged-away", "A prediction in which the bias is averaged away as well.", replicas=6, scales=[8],
+            "averaged-away", "A prediction in which the bias is averaged away as well.", replicas=16, scales=[8],
             predicts={SHARED: cn.ExactValue(averaged_away, deviation=0.05, words="risk of one")},
         )  # fmt: skip
     return cn.Claim(
         "S6.5",
         "With a short burn-in P times the risk of P machines' mean grows with P: the bias of the mean is not averaged.",
-        f"{SOURCE}, Theorem on model averaging; {DERIVED}",
         scale="machines",
-        origin="derived",
+        **_provenance(bound),
         name="bias-of-the-mean",
         model=model,
         measure=partial(averaging, source=source, groups=groups),
@@ -150,7 +155,7 @@ def bias_of_the_mean(model, source, *, scales, params, bound=True, groups=GROUPS
 
 TIMES_N, TIMES_N_EXACT = "n risk / sigma2_mle", "n risk / sigma2_mle, exactly"
 SERIAL = "serial steps / (t log2(n/(bt)))"
-RUNS = 20
+RUNS, NEAR = 20, 50.0  # the published constant is 20 to 50 times what is measured, and no more
 
 
 def _plan(samples, source, epoch, **params):
@@ -192,19 +197,19 @@ def no_doubling(samples, *, seed, source, epoch, **params):
 def doubling_batch(model, source, *, scales, params, simulated=True):
     """The claim on the doubling schedule; `simulated`, or exact alone and so to any n."""
     predicts = {
-        TIMES_N: cn.Bound(80.0, statistic="mean" if simulated else "every", within=100.0, words="80"),
+        TIMES_N: cn.Bound(80.0, statistic="mean" if simulated else "every", within=NEAR, words="80"),
         SERIAL: cn.Bound(1.0, statistic="every", within=2.0, words="1"),
     }
     if simulated:
         curve = partial(_doubling_exact, source=source)
-        predicts[TIMES_N_EXACT] = cn.ExactValue(curve, deviation=0.1, words="moment recursion")
+        predicts[TIMES_N_EXACT] = cn.ExactValue(curve, deviation=0.1, words="moments")
     return cn.Claim(
         "S6.6",
         "Doubling the batch reaches a risk below 80 sigma2_mle/n in t log2(n/(bt)) serial steps.",
         f"{SOURCE}, Theorem on the doubling schedule (from memory); exact risk {DERIVED}",
         scale="samples",
         origin="recalled",
-        qualified="the constant 80 is loose by a factor of 25; the bias term beside it is not needed here",
+        qualified="the constant 80 is loose by a factor of 20 to 50; the bias term beside it is not needed here",
         name="doubling" if simulated else "doubling-exact",
         model=model,
         measure=partial(doubling, source=source, simulated=simulated),
@@ -217,7 +222,7 @@ def doubling_batch(model, source, *, scales, params, simulated=True):
         controls=(
             cn.Control("no-doubling", "As many serial steps, all with the first batch.", replicas=2,
                        measure=partial(no_doubling, source=source), scales=[640_000, 5_000_000],
-                       predicts={TIMES_N: predicts[TIMES_N]}),
+                       predicts={TIMES_N: replace(predicts[TIMES_N], statistic="every")}),
         ),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ S6.3 tail-average-bound: on random mixtures, misspecified in every way, with ran
     exact risk is below Theorem 1 in every single one, and with the smaller constant that is derived in
     ``chaosnum/least_squares_bounds.py``; for batch 1 below the companion's bound as well.
 S6.3 variance-constant: N times the risk tends to inflation sigma2_mle / b, inflation <= 2 where the theorem has 4.
+    The formula of that limit is held against the recursion of the moments, after a million time constants.
     The published form is from memory; where the mixed moment is not zero only twice its first term is proved.
 
 Controls: the final iterate in place of the average; the average from the start; noise that does not depend on the rows
@@ -27,7 +28,7 @@ RISK, BESIDE, COMPANION, SHARPER = "excess risk", "risk / Theorem 1", "risk / co
 SYSTEMS = 40  # runs behind one replica, their mean risk
 DEVIATION = 0.05
 REPLICAS = {"quick": 24, "standard": 40, "full": 300}
-WITHIN = 100.0
+WITHIN, USEFUL = 10.0, 30.0  # of random mixtures' best; and Theorem 1 stands beside runs where it is no looser
 
 
 def setting(samples, source, batch, step, burn, **params):
@@ -94,29 +95,31 @@ def exact(source, *, spread=False, mixed=True):
     def value(samples, **params):
         return _exact(samples, source, spread, mixed, tuple(sorted(params.items())))
 
-    return cn.ExactValue(value, deviation=DEVIATION, words="moment recursion")
+    return cn.ExactValue(value, deviation=DEVIATION, words="moments")
 
 
 def exact_risk(model, source, *, scales, params, controls, systems=SYSTEMS, bound=True):
     """The claim on the risk of tail-averaged SGD: equal to the recursion, and below Theorem 1.
 
-    `controls` are names of CONTROLS; `bound` is whether the step is one that the theorem speaks of.
+    `controls` are names of CONTROLS; `bound` is whether the theorem speaks of the step, and says something: whether it
+    is within the factor USEFUL.
     """
     def control(name):
         statement, how, prediction = CONTROLS[name]
         measure = partial(tail_average, source=source, how=how, systems=systems) if how else None
         applies = (lambda batch: batch >= 4) if how == "from the start" else None
         return cn.Control(name, statement, measure=measure, predicts={RISK: exact(source, **prediction)},
-                          scales=[max(scales["quick"])], replicas=8, applies=applies)  # fmt: skip
+                          scales=[max(scales["quick"])], replicas=24, applies=applies)  # fmt: skip
 
-    below = {BESIDE: cn.Bound(1.0, statistic="mean", words="1")} if bound else {}
+    below = {BESIDE: cn.Bound(1.0, statistic="mean", within=USEFUL, words="1")} if bound else {}
+    recalled, more = f"{SOURCE}, Theorem 1 (from memory)", ", and below Theorem 1" if bound else ""
     return cn.Claim(
         "S6.3",
-        "The mean risk of tail-averaged SGD is what the recursion of its moments says, and below Theorem 1.",
-        f"{SOURCE}, Theorem 1; recursion with the mixed moment {DERIVED}",
+        f"The mean risk of tail-averaged SGD is what the recursion of its moments says{more}.",
+        f"{recalled if bound else SOURCE}; the recursion, with the mixed moment, {DERIVED}",
         scale="samples",
-        origin="derived",
-        qualified="the bound's constant 4 is loose, and its bias term by orders of magnitude",
+        origin="recalled" if bound else "derived",
+        qualified="Theorem 1 stands beside it where it is within a factor 30: its bias term is loose by 10^3 and more",
         name="exact-risk",
         model=model,
         measure=partial(tail_average, source=source, systems=systems),
@@ -175,7 +178,7 @@ def _finite(x):
 
 
 BELOW = {
-    BESIDE: cn.Bound(1.0, statistic="every", words="1"),
+    BESIDE: cn.Bound(1.0, statistic="every", within=WITHIN, words="1"),
     SHARPER: cn.Bound(1.0, statistic="every", within=WITHIN, words="1"),
 }
 EVERY = {
@@ -210,35 +213,49 @@ COMPANION_BOUND = cn.Claim(
 )
 
 INFLATION, OF_DERIVED = "N risk / (sigma2_mle/b)", "inflation / derived bound"
+IN_THE_END, MISSING = "inflation of the recursion / formula", 1e-4  # more than is missing of the limit, by far
 
 
 def inflation(batch, *, seed, source, step, **params):
-    """The limit of the risk times bN / sigma2_mle, exactly, and that over the derived bound."""
+    """The limit of the risk times bN / sigma2_mle, exactly, that over the derived bound, and from the recursion."""
     found, b, moments = source(**params), int(batch), cn.least_squares_moments
     size = step * cn.least_squares.step_max(found, b)
     value, half = moments.inflation(found, step=size, batch=b), cn.least_squares.step_max(found, b) / 2.0
-    return {INFLATION: value, OF_DERIVED: value / moments.inflation_bound(found, step=min(size, half), batch=b)}
+    bound = moments.inflation_bound(found, step=min(size, half), batch=b)
+    return {INFLATION: value, OF_DERIVED: value / bound, IN_THE_END: after_long(found, size, b) / value}
+
+
+@lru_cache(maxsize=256)
+def after_long(population, step, batch):
+    """`inflation` from the recursion of the moments, kept."""
+    return cn.least_squares_moments.inflation_of_runs(population, step=step, batch=batch)
+
+
+def in_the_end():
+    """The prediction that the limit's formula is what the recursion arrives at."""
+    return cn.ExactValue(1.0, statistic="every", rounding=MISSING, words="1")
 
 
 def variance_constant(model, source, *, params=None, step=0.5):
     """The claim that the variance's constant is at most 2."""
+    below = {INFLATION: cn.Bound(2.0, words="2"), OF_DERIVED: cn.Bound(1.0, within=4.0, words="1")}
     return cn.Claim(
         "S6.3",
-        "In the end the risk of the average is at most 2 sigma2_mle/(bN), where the theorem has 4.",
-        f"{SOURCE}, Theorem 1; {DERIVED}",
+        "In the end the risk of the average is at most 2 sigma2_mle/(bN).",
+        f"{DERIVED}; beside {SOURCE}, Theorem 1 (from memory), which has 4",
         scale="batch",
         origin="derived",
-        qualified="the published constant 4 is loose: 2 is proved here, 1.1 to 1.6 measured",
+        qualified="the published constant, from memory 4, is loose: 2 is proved here, 1.1 to 1.6 measured",
         name="variance-constant",
         model=model,
         measure=partial(inflation, source=source),
-        predicts={INFLATION: cn.Bound(4.0, words="4"), OF_DERIVED: cn.Bound(1.0, within=4.0, words="1")},
+        predicts=below | {IN_THE_END: in_the_end()},
         scales=[1, 2, 4, 8, 16, 64],
         replicas=2,
         params={"step": step, **(params or {})},
         domain={"step": (0.0, 0.5)},
         controls=(
-            cn.Control("near-the-threshold", "A step just below step_div.",
+            cn.Control("near-the-threshold", "A step just below step_div.", predicts=below,
                        measure=partial(_inflation_near, source=source)),
         ),
     )  # fmt: skip
@@ -254,8 +271,8 @@ OF_DATA = {"quick": [1000], "standard": [2000], "full": [2000, 8000]}
 EACH_BATCH = {"batch": (1, 4, 16), "step": 0.5, "burn": 20}
 CLAIMS = (
     exact_risk("harmonic", sources.harmonic, scales={"quick": [500], "standard": [500, 1500], "full": [1000, 4000]},
-               params={"dim": 20, **EACH_BATCH}, controls=("final-iterate", "from-the-start")),
-    exact_risk("diabetes", sources.diabetes, scales=OF_DATA, params=EACH_BATCH, systems=56,
+               params={"dim": 20, **EACH_BATCH}, controls=("final-iterate", "from-the-start"), bound=False),
+    exact_risk("diabetes", sources.diabetes, scales=OF_DATA, params=EACH_BATCH, systems=56, bound=False,
                controls=("multi-pass", "final-iterate")),
     exact_risk("digits", sources.digits, scales=OF_DATA, params=EACH_BATCH, systems=56,
                controls=("multi-pass", "final-iterate")),

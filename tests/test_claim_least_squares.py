@@ -1,6 +1,10 @@
 """S6 as claims: cheap cases of each, their controls, data of one's own, and what is refused."""
 
 
+import warnings
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -94,7 +98,8 @@ def test_bounds_on_random_mixtures():
 
 
 def test_floor_crossing_and_speed():
-    assert verdicts(claim("stability-crossing", "diabetes"), control="typical-run") == ["violated"]
+    crossing = claim("stability-crossing", "diabetes")
+    assert set(verdicts(crossing, params={"batch": 1}, control="all")) == {"violated"}
     assert verdicts(claim("floor", "digits"), control="half-batch") == ["violated"]
     assert set(verdicts(least_squares_stability.SPEED_UP, params={"dim": 10}, control="all")) == {"violated"}
     assert least_squares_stability.foretold(1, 50) == pytest.approx(711.6, abs=0.2)
@@ -118,7 +123,82 @@ def test_noise_in_runs():
     assert least_squares_noise.limits(10, seed=0)[least_squares_noise.SHORT] == pytest.approx(4.066, abs=1e-3)
     even = least_squares_noise.limits(10, seed=0, source=sources.even_noise)
     assert even[least_squares_noise.SHORT] == pytest.approx(1.415, abs=1e-3)
-    assert verdicts(claim("noise-in-the-step-runs", "noisy-axis"), control="all") == ["violated"]
+    assert verdicts(claim("noise-in-the-step-runs", "noisy-axis"), control="without-rho") == ["violated"]
+
+
+# --- mistakes that the claims must see ------------------------------------------------------------------------------
+
+
+def spoilt(name, model, change):
+    """The verdicts of a claim on a population of which `change` has replaced something."""
+    found = claim(name, model)
+    source = {"diabetes": sources.diabetes, "mixtures": sources.random_mixture}[model]
+
+    def other(**params):
+        population = source(**params)
+        copy = replace(population)
+        for key, value in change(population).items():
+            object.__setattr__(copy, key, value)
+        return copy
+
+    measure = partial(found.measure.func, **found.measure.keywords | {"source": other})
+    return {v.statistic: v.verdict for v in cn.verify(replace(found, measure=measure), seed=5)}
+
+
+def test_fourth_moments_that_are_off_are_seen():
+    off = spoilt("maximal-step", "diabetes", lambda population: {"fourth": 1.05 * population.fourth})
+    assert off["every crossing / step_div"] == "violated"
+    found = claim("stability-crossing", "diabetes")  # of batch 1: step_div is 5 % too small as well
+    replicas = found.replicas_of(1.0, "standard")
+    cells = [
+        [
+            least_squares_stability.crossing(end / 1.05, seed=s, source=sources.diabetes, batch=1)
+            for s in range(replicas)
+        ]
+        for end in (0.98, 1.02)
+    ]
+    judged = found.judge(found.quantity, [0.98, 1.02], cells, params={"batch": 1}, family=1 - 0.001 / 350)
+    assert judged.verdict == "violated"
+
+
+@pytest.mark.parametrize("model", ["diabetes", "mixtures"])
+def test_rho_of_the_noise_alone_is_seen(model):
+    off = spoilt("maximal-step", model, lambda p: {"rho": least_squares_stability._rho_of_noise(p)})
+    assert off["every step_max / from the law"] == "violated" and off["every crossing / step_div"] == "holds"
+    assert set(spoilt("maximal-step", model, lambda p: {}).values()) == {"holds"}
+
+
+def test_an_inflation_that_is_off_is_seen(monkeypatch):
+    """Without the term - H C H of its formula."""
+    moments = cn.least_squares_moments
+    right = moments.inflation
+
+    def wrong(population, *, step, batch):
+        C = moments.stationary(population, step=step, batch=batch).second
+        more = population.eigenvalues * population.diagonal(C)
+        return right(population, step=step, batch=batch) + float(more.sum()) / (2.0 * population.sigma2_mle)
+
+    monkeypatch.setattr(moments, "inflation", wrong)
+    for found in (claim("variance-constant", "diabetes"), claim("noise-in-the-step", "noisy-axis")):
+        seen = {v.statistic: v.verdict for v in cn.verify([found], seed=5)}
+        assert seen[f"every {least_squares_risk.IN_THE_END}"] == "violated"
+
+
+@pytest.mark.long
+def test_nothing_random_is_judged_by_single_replicas():
+    """Equal replicas leave no interval of a mean."""
+    for c in least_squares.CLAIMS:
+        for key, prediction in c.predictions().items():
+            first, second = (c.measure(c.scales_of("quick")[0], seed=s, **c.cases()[0]) for s in (1, 2))
+            same = first == second if isinstance(first, float) else first[key] == second[key]
+            assert not same or prediction.statistic == "every", (c.name, c.model, key)
+
+
+def test_no_warnings_beyond_the_threshold():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for s in range(6):
+            least_squares_risk.beside_bounds(10, seed=s, beyond=6.0)
 
 
 @pytest.mark.long
@@ -142,9 +222,30 @@ def test_claims_for_ones_own_data():
     found = claims_for(X, y, batch=4, samples=400, burn=40, epoch=10, name="mine")
     assert {c.id for c in found} == {f"S6.{k}" for k in range(1, 7)} and {c.model for c in found} == {"mine"}
     assert set(verdicts(*found)) <= {"holds", "inconclusive"}
-    assert set(verdicts(*found, control="all")) == {"violated"}
+    cheap = [c for c in found if c.name in ("maximal-step", "stability-crossing", "variance-constant", "floor")]
+    assert set(verdicts(*cheap, control="all")) == {"violated"}
     names = {c.name for c in claims_for(X, y, batch=4, samples=400, burn=1)}
     assert "bias-of-the-mean" in names and "linear-speed-up" not in names and "doubling" not in names
+
+
+def test_rows_of_one_size_have_no_typical_run():
+    rng = np.random.default_rng(3)
+    X = rng.choice([-1.0, 1.0], size=(120, 6))
+    found = claims_for(X, rng.standard_normal(120), batch=1, samples=400)
+    (crossing,) = (c for c in found if c.name == "stability-crossing")
+    assert "typical-run" not in {control.name for control in crossing.controls}
+    assert set(verdicts(crossing)) == {"holds"} and set(verdicts(crossing, control="all")) == {"violated"}
+    X, y = own()
+    (crossing,) = (c for c in claims_for(X, y, batch=1) if c.name == "stability-crossing")
+    assert "typical-run" in {control.name for control in crossing.controls}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("options", [{"burn": 40, "epoch": 10}, {"burn": 1}, {"batch": 1, "burn": 40}])
+def test_all_controls_on_ones_own_data(options):
+    found = claims_for(*own(), **{"batch": 4, "samples": 400} | options)
+    assert "violated" not in verdicts(*found)
+    assert set(verdicts(*found, control="all")) == {"violated"}
 
 
 def test_a_step_beyond_the_theorem():
@@ -172,6 +273,15 @@ def test_data_that_are_refused():
         (r"samples must be >= batch \(burn \+ 1\) = 404", (X, y), {"samples": 400, "burn": 100}),
         ("samples must be >= 4 batch epoch", (X, y), {"samples": 400, "epoch": 100}),
         ("batch must be a whole number", (X, y), {"batch": 0}),
+        (r"machines must be a whole number in \[1, \d+\], got 2.5", (X, y), {"machines": (2.5,)}),
+        (r"machines must be a sequence of whole numbers in \[1, \d+\], got 5", (X, y), {"machines": 5}),
+        (r"machines must be a whole number in \[1, \d+\], got 1000000", (X, y), {"machines": (10**6,)}),
+        ("epoch must be a whole number >= 2, got 2.5", (X, y), {"epoch": 2.5}),
+        ("epoch must be a whole number >= 2, got 'a'", (X, y), {"epoch": "a"}),
+        (r"samples must be a whole number in \[1, \d+\], got 'a'", (X, y), {"samples": "a"}),
+        (r"samples must be a whole number in \[1, \d+\], got 1000000000000", (X, y), {"samples": 10**12}),
+        (r"batch must be a whole number in \[1, \d+\], got 1000000", (X, y), {"batch": 10**6, "samples": 10**8}),
+        ("burn must be a whole number >= 0, got 2.5", (X, y), {"burn": 2.5}),
     ]:
         with pytest.raises(ValueError, match=words) as error:
             cn.sweep.plan(claims_for(*args, **options))

@@ -13,6 +13,7 @@ from chaosnum import least_squares_bounds as bounds
 from chaosnum import least_squares_doubling as doubled
 from chaosnum import least_squares_growth as growth
 from chaosnum import least_squares_moments as moments
+from chaosnum import least_squares_operator as operator
 from chaosnum import least_squares_populations as populations
 
 
@@ -90,9 +91,46 @@ def test_known_steps_of_harmonic_rows():
     limits = [theory.step_div(found, b) for b in batches]
     np.testing.assert_allclose(limits, [0.430, 0.753, 1.165, 1.528, 1.876, 1.969], atol=6e-4)
     for b, limit in zip(batches, limits):
-        assert theory.step_bisected(found, b) == pytest.approx(limit, rel=1e-12)
+        assert operator.step_crossing(found, b) == pytest.approx(limit, rel=1e-10)
         lam = found.eigenvalues
         assert np.sum(limit * lam / (b * (2 - limit * lam * (b + 1) / b))) == pytest.approx(1.0)
+
+
+def independent_columns(scale, rows=120, d=6, seed=4):
+    """A data set with columns of falling size."""
+    rng = np.random.default_rng(seed)
+    return populations.finite(rng.exponential(size=(rows, d)) * scale ** np.arange(d), rng.standard_normal(rows))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [small(rows=9, d=1), small(rows=30, d=4), independent_columns(0.7), independent_columns(0.12),
+     populations.mixture([0.2, 0.8], [[2.0, 0.1, 0.0], [0.5, 1.0, 0.3]], [3.0, 0.1])],
+)  # fmt: skip
+def test_constants_straight_from_the_law(found):
+    law = operator.constants(found)
+    for name in ("largest", "R2", "rho", "sigma2_mle"):
+        assert law[name] == pytest.approx(getattr(found, name), rel=1e-7), name
+    for b in (1, 5, 64):
+        limit = theory.step_div(found, b)
+        assert operator.step_crossing(found, b) == pytest.approx(limit, rel=1e-9)
+        assert operator.mean_square_factor(found, limit, b) == pytest.approx(1.0, abs=1e-9)
+        step = 1.1 * limit
+        assert operator.mean_square_factor(found, step, b) == pytest.approx(theory.spectral_radius(found, step, b))
+    off = replace(found, fourth=1.05 * found.fourth)  # the law is what it was
+    assert abs(operator.step_crossing(off, 1) / theory.step_div(off, 1) - 1.0) > 0.04
+
+
+def test_crossing_where_slow_directions_crowd(monkeypatch):
+    """Without Lanczos's method, by the table of the map."""
+    found, limit = independent_columns(0.3), operator.step_crossing(independent_columns(0.3), 2)
+
+    def gives_up(*args, **options):
+        raise operator.ArpackNoConvergence("no", np.empty(0), np.empty((0, 0)))
+
+    monkeypatch.setattr(operator, "eigsh", gives_up)
+    assert operator.step_crossing(found, 2) == pytest.approx(limit, rel=1e-9)
+    assert theory.step_div(found, 2) == pytest.approx(limit, rel=1e-9)
 
 
 @pytest.mark.parametrize(("d", "b"), [(1, 1), (5, 3), (50, 128)])
@@ -206,6 +244,16 @@ def test_sums_by_repeated_squaring_are_the_loop(count):
     assert exact == pytest.approx(0.5 * total / count**2, rel=1e-10)
 
 
+@pytest.mark.parametrize("step", [1e-6, 1e-9, 1e-12])
+def test_exact_risk_at_the_smallest_steps(step):
+    """Nothing cancels: to first order the mean alone moves."""
+    found = small(rows=20, d=3)
+    lam, t = found.eigenvalues, np.arange(100)
+    mean = ((1 - step * lam[:, None]) ** t).mean(axis=1) * found.start
+    exact = moments.excess(found, step=step, batch=2, burn=0, count=100)
+    assert exact == pytest.approx(0.5 * lam @ mean**2, rel=max(1e-12, 1e4 * step**2))
+
+
 def test_exact_risk_of_runs():
     found, rng = harmonic(6), np.random.default_rng(11)
     settings = {"step": theory.step_max(found, 4) / 2, "batch": 4, "burn": 20, "count": 60}
@@ -227,6 +275,10 @@ def test_known_inflation():
     long = moments.excess(found, start=at_rest, **settings) * 4e7 / found.sigma2_mle
     assert long == pytest.approx(values[1], rel=1e-4)
     assert moments.inflation_bound(found, step=2.0, batch=1) == math.inf
+    for model in (found, small(rows=30, d=3)):
+        setting = {"step": theory.step_max(model, 2) / 2, "batch": 2}
+        formula = moments.inflation(model, **setting)
+        assert moments.inflation_of_runs(model, **setting) == pytest.approx(formula, rel=1e-5)
 
 
 def test_floor_in_closed_form():
@@ -329,3 +381,58 @@ def test_bad_settings():
             theory.run(found, rng=np.random.default_rng(1), **settings)
     with pytest.raises(ValueError, match="of must be one of"):
         growth.growth(found, step=0.1, batch=1, count=1, particles=2, rng=np.random.default_rng(1), of="median")
+
+
+@pytest.mark.parametrize("scale", [1e100, 1e200, 1e-100])
+def test_magnitudes_that_fourth_moments_cannot_keep(scale):
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((20, 3)), rng.standard_normal(20)
+    for name, args in (("X", (scale * x, y)), ("y", (x, scale * y))):
+        with pytest.raises(ValueError, match=rf"{name} must have its largest magnitude in \[1e-30, 1e\+30\], got"):
+            populations.finite(*args)
+    for name, args in (("variances", ([1.0], [[scale]], [1.0])), ("noises", ([1.0], [[1.0]], [scale]))):
+        with pytest.raises(ValueError, match=f"{name} must have its largest magnitude in"):
+            populations.mixture(*args)
+    with pytest.raises(ValueError, match="start must have its largest magnitude" if scale > 1 else "take other units"):
+        populations.finite(x, y if scale > 1 else scale * y, start=np.full(3, scale))
+    found, same = populations.finite(1e12 * x, 1e9 * y), populations.finite(x, y)
+    assert theory.step_div(found, 2) == pytest.approx(1e-24 * theory.step_div(same, 2))
+
+
+def test_negative_variances_are_named():
+    for words, make in [
+        ("eigenvalues must be positive, one at least, got least -1", lambda: populations.gaussian([1.0, -1.0])),
+        ("variances must be >= 0, not all 0, got least -1", lambda: populations.mixture([1.0], [[1.0, -1.0]], [1.0])),
+        ("noise must lie in", lambda: populations.gaussian([1.0], noise=-1.0)),
+        ("got 1e-30 beside 1", lambda: populations.gaussian([1.0, 1e-30])),
+    ]:
+        with pytest.raises(ValueError, match=words) as error:
+            make()
+        assert "\n" not in str(error.value)
+
+
+def test_runs_that_are_refused():
+    found, rng = harmonic(2), np.random.default_rng(1)
+    settings = {"step": 0.1, "batch": 1, "burn": 0, "count": 3, "systems": 3, "rng": rng}
+    for words, changed in [
+        ("start must be finite", {"start": [np.nan, 1.0]}),
+        (r"start must have shape \(2,\) or \(3, 2\), got \(1,\)", {"start": [1.0]}),
+        (r"start must have shape \(2,\) or \(3, 2\), got \(2, 2\)", {"start": np.ones((2, 2))}),
+        ("rng must be a numpy.random.Generator, got NoneType", {"rng": None}),
+        ("batch must be <= 1666666 for 3 runs in 2 columns, got 10000000000", {"batch": 10**10}),
+        (r"sample must return shapes", {"sample": lambda rng, shape: (np.ones(2), np.ones(2))}),
+        ("step must keep the runs below 1e308, got 100 beside step_div = ", {"step": 100.0, "count": 2000}),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            theory.run(found, **settings | changed)
+    with pytest.raises(ValueError, match="rng must be"):
+        growth.growth(found, step=0.1, batch=1, count=1, particles=2, rng=None)
+    with pytest.raises(ValueError, match=r"rho must lie in \[1, inf\), got -1"):
+        theory.step_max(found, 1, rho=-1)
+    beyond = {"step": 100.0, "batch": 1, "burn": 100, "count": 10**6}
+    assert moments.excess(found, **beyond) == math.inf  # and without a warning
+    usual = {"step": 0.1, "batch": 1, "burn": 0, "count": 3}
+    for name, value in (("burn", -1), ("count", 0), ("batch", 0)):
+        for bound in (bounds.average_bound, bounds.sharper_bound):
+            with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+                bound(found, **usual | {name: value})
