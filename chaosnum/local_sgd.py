@@ -35,8 +35,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chaosnum import blas, check
+from chaosnum.local_sgd_answer import answer
 
 METHODS = ("overlap", "local", "cocod")
+MODERATE = 1e50  # models below it are far from overflow: a NaN gradient there is the gradient's own
 
 
 @dataclass(frozen=True)
@@ -192,9 +194,9 @@ def run(gradient, start, rule, iterations, *, workers, systems=1, seed=0, observ
     Parameters
     ----------
     gradient : callable (x, rng) -> ndarray
-        The workers' stochastic gradients at x, both float64 of shape (systems, workers, d). It must not write to x.
-    start : array_like, float64, shape (d,) or (systems, d)
-        Where all workers and the anchor begin.
+        The workers' stochastic gradients at x, both float64 of shape (systems, workers, d). It cannot write to x.
+    start : array_like, float64, shape (d,) or (systems, d); or State
+        Where all workers and the anchor begin; or a state of that many workers and systems, at the start of a round.
     rule : Rule
     iterations : int >= 0, local steps
     workers, systems : int >= 1
@@ -206,8 +208,8 @@ def run(gradient, start, rule, iterations, *, workers, systems=1, seed=0, observ
     Raises
     ------
     ValueError
-        Wrong arguments, gradients of another shape, gradients that are all zero at the start, or a model that is no
-        longer finite (the step is too large).
+        Wrong arguments; a gradient that cannot be called, writes to x, is of another shape or no real number, is all
+        zero at the start, or NaN later; or a model that is no longer finite (the step is too large).
 
     Notes
     -----
@@ -215,32 +217,56 @@ def run(gradient, start, rule, iterations, *, workers, systems=1, seed=0, observ
     """
     m, count = check.at_least("workers", workers, 1), check.at_least("systems", systems, 1)
     iterations = check.at_least("iterations", iterations, 0)
-    begin = check.finite_array("start", start)
-    if begin.ndim not in (1, 2) or (begin.ndim == 2 and len(begin) != count) or begin.size == 0:
-        raise ValueError(f"start must have shape (d,) or ({count}, d), got {begin.shape}")
-    x = np.empty((count, m, begin.shape[-1]))
-    x[:] = begin if begin.ndim == 1 else begin[:, None, :]
-    state, rng = State(x, rule), np.random.default_rng(seed)
+    state, rng = _begun(start, rule, count, m), np.random.default_rng(seed)
+    seen = state.x.view()  # what the gradient gets: the same numbers, read-only
+    seen.flags.writeable = False
     with np.errstate(over="ignore", invalid="ignore"), blas.one_thread():
         for k in range(iterations):
-            g = gradient(state.x, rng)
-            if k == 0:
-                _check_gradients(g, state.x)
+            g = gradient(seen, rng) if k else _first(gradient, seen, rng)
+            if g.dtype != np.float64:
+                g = g.astype(np.float64)
             if observe is not None and observe(k, state, g) is True:
                 break
             state.x -= rule.step * g
             if (k + 1) % rule.tau == 0:
                 state.synchronise()
-    if not np.isfinite(state.x).all():
-        raise ValueError(f"step must be small enough for finite models, got {rule.step:g} (diverged)")
+        if not np.isfinite(state.x).all():
+            _explain(gradient, _begun(start, rule, count, m), iterations, seed)
     return state
 
 
-def _check_gradients(g, x):
-    if not isinstance(g, np.ndarray) or g.shape != x.shape:
-        raise ValueError(f"gradient must return an array of shape {x.shape}, got {getattr(g, 'shape', type(g))}")
-    bad = int(np.count_nonzero(~np.isfinite(g)))
-    if bad:
-        raise ValueError(f"gradient must be finite at the start, got {bad} NaN or infinite value(s)")
+def _begun(start, rule, systems, workers):
+    """The state at the start of a run; a State is copied."""
+    if isinstance(start, State):
+        if start.x.shape[:2] != (systems, workers):
+            raise ValueError(f"start must hold {systems} systems of {workers} workers, got {start.x.shape[:2]}")
+        state = State(start.x.copy(), rule)
+        state.anchor, state.velocity, state.begun = start.anchor.copy(), start.velocity.copy(), start.begun.copy()
+        return state
+    begin = check.finite_array("start", start)
+    if begin.ndim not in (1, 2) or (begin.ndim == 2 and len(begin) != systems) or begin.size == 0:
+        raise ValueError(f"start must have shape (d,) or ({systems}, d), got {begin.shape}")
+    x = np.empty((systems, workers, begin.shape[-1]))
+    x[:] = begin if begin.ndim == 1 else begin[:, None, :]
+    return State(x, rule)
+
+
+def _first(gradient, x, rng):
+    """The first gradients, checked."""
+    g = answer("gradient", gradient, x, rng, shape=x.shape)
     if not g.any():
         raise ValueError("gradient must not be zero everywhere at the start, got zeros: nothing would move")
+    return g
+
+
+def _explain(gradient, state, iterations, seed):
+    """Says why the models of a run are no longer finite: the same run again, looking at every gradient."""
+    rng = np.random.default_rng(seed)
+    for k in range(iterations):
+        g = gradient(state.x, rng)
+        if np.isnan(g).any() and np.abs(state.x).max() < MODERATE:
+            raise ValueError(f"gradient must be finite at finite models, got NaN in step {k}")
+        state.x -= state.rule.step * g
+        if (k + 1) % state.rule.tau == 0:
+            state.synchronise()
+    raise ValueError(f"step must be small enough for finite models, got {state.rule.step:g} (diverged)")

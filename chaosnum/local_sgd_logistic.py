@@ -29,7 +29,7 @@ class Logistic:
     Raises
     ------
     ValueError
-        Shapes that do not fit, NaN, labels that are not 0..C-1, or a single class.
+        Shapes that do not fit, NaN, labels that are not 0..C-1, a single class, or more classes than rows.
     """
 
     def __init__(self, X, labels, batch=0, ridge=0.0):
@@ -37,10 +37,12 @@ class Logistic:
         numbers = check.finite_array("labels", labels, ndim=2)
         if self.X.shape[:2] != numbers.shape or self.X.size == 0:
             raise ValueError(f"labels must have shape {self.X.shape[:2]} like the rows, got {numbers.shape}")
-        self.classes = int(numbers.max()) + 1
-        if numbers.min() < 0 or (numbers != numbers.astype(int)).any() or self.classes < 2:
+        if numbers.min() < 0 or (numbers != np.floor(numbers)).any() or not 1 <= numbers.max() < numbers.size:
             found = f"{numbers.min():g} to {numbers.max():g}"
-            raise ValueError(f"labels must be whole numbers from 0, two or more of them, got {found}")
+            raise ValueError(
+                f"labels must be whole numbers from 0, two or more and fewer than the {numbers.size} rows, got {found}"
+            )
+        self.classes = int(numbers.max()) + 1
         self.batch, self.ridge = check.at_least("batch", batch, 0), check.nonnegative("ridge", ridge)
         self.workers, self.rows, self.features = self.X.shape
         self.dim = self.features * self.classes
@@ -55,8 +57,15 @@ class Logistic:
         X : array_like (rows, f); labels : array_like (rows,)
         workers : int >= 1
         like : float in [0, 1], share of the rows dealt at random, the others sorted by label
+
+        Raises
+        ------
+        ValueError
+            As above, or an argument outside its range.
         """
         X, labels = check.finite_array("X", X, ndim=2), check.finite_array("labels", labels, ndim=1)
+        if len(X) != len(labels):
+            raise ValueError(f"labels must be as many as the {len(X)} rows, got {len(labels)}")
         m = check.whole("workers", workers, 1, len(X))
         like = check.in_range("like", like, 0.0, 1.0, open_low=False)
         order = np.argsort(labels, kind="stable")[: len(X) // m * m]
@@ -66,7 +75,11 @@ class Logistic:
         return cls(X[order].reshape(m, -1, X.shape[1]), labels[order].reshape(m, -1), batch, ridge)
 
     def gradient(self, x, rng):
-        """Stochastic gradients at x, both of shape (systems, m, d)."""
+        """Stochastic gradients at x, both of shape (systems, m, d); a ValueError for another one, or no generator."""
+        if x.ndim != 3 or x.shape[1:] != (self.workers, self.dim):
+            raise ValueError(f"x must have shape (systems, {self.workers}, {self.dim}), got {x.shape}")
+        if self.batch and not isinstance(rng, np.random.Generator):
+            raise ValueError(f"rng must be a numpy.random.Generator for a batch of rows, got {rng!r}")
         W = x.reshape(*x.shape[:2], self.features, self.classes)
         if self.batch:
             rows = rng.integers(0, self.rows, (len(x), self.workers, self.batch))

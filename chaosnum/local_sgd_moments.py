@@ -33,8 +33,10 @@ from functools import cached_property
 import numpy as np
 
 from chaosnum import blas, check
-from chaosnum.local_sgd import Rule
+from chaosnum.local_sgd import Rule, State
 from chaosnum.local_sgd_quadratics import Quadratics
+
+WORK = 1e11  # tau times the cube of the numbers in a state: about a minute
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +51,22 @@ class Moments:
     Raises
     ------
     ValueError
-        The rule does not converge on these quadratics: the line names the largest step that does.
+        The rule does not converge on these quadratics (the line names the largest step that does), a step too small
+        to be told from 0 in double precision, or so large a tau or fleet that a round takes more than WORK operations.
     """
 
     problem: Quadratics
     rule: Rule
 
     def __post_init__(self):
+        models = self._slots * self.problem.dim
+        if self.rule.tau * models**3 > WORK:
+            most = int(WORK / models**3)
+            raise ValueError(f"tau must be at most {most} for the moments of {models} numbers, got {self.rule.tau}")
         if not self.radius < 1.0:
             largest = largest_step(self.problem, self.rule)
+            if self.rule.step < 1e-6 * largest:
+                raise ValueError(f"step must be large enough to be told from 0 here, got {self.rule.step:g}")
             raise ValueError(f"step must lie in (0, {largest:.6g}) to be stable here, got {self.rule.step:g}")
 
     @cached_property
@@ -72,7 +81,7 @@ class Moments:
 
     @cached_property
     def _phases(self):
-        """Stationary mean (slots, d) and covariance (slots d, slots d) at each phase -> list of tau pairs."""
+        """Stationary means (slots, d) at the tau phases, and the covariance (slots d, slots d) averaged over them."""
         with blas.one_thread():
             return self._stationary()
 
@@ -90,11 +99,23 @@ class Moments:
         while np.abs(power).max() > 1e-18:  # doubling: sum over k < 2^n of R^k Q R'^k
             covariance = covariance + power @ covariance @ power.T
             power = power @ power
-        found = []
+        means, total = [], np.zeros_like(covariance)
         for _ in range(self.rule.tau):
-            found.append((mean.reshape(-1, d), covariance))
+            means.append(mean.reshape(-1, d))
+            total += covariance
             mean, covariance = L @ mean + u, L @ covariance @ L.T + Q
-        return found
+        return means, total / self.rule.tau
+
+    def settled(self, systems=1):
+        """The stationary mean at the start of a round, as a State of that many equal systems.
+
+        A run that starts here has no transient but that of the noise, which is forgotten twice as fast as the mean.
+        """
+        m, mean = self.problem.workers, self._phases[0][0]
+        state = State(np.repeat(mean[None, :m], systems, axis=0), self.rule)
+        if self.rule.method == "overlap":
+            state.anchor, state.velocity = (np.repeat(mean[None, m + j], systems, axis=0) for j in (0, 1))
+        return state  # of cocod the kept models are those themselves: a round has just begun
 
     def disagreement(self):
         """Mean over phases of E mean_i |x_i - xbar|^2, noise and drift -> float."""
@@ -109,7 +130,7 @@ class Moments:
 
     def bias(self):
         """Mean over phases of |E y - x*|^2: what heterogeneous curvatures leave without noise -> float."""
-        off = [self._virtual @ mean - self.problem.optimum for mean, _ in self._phases]
+        off = [self._virtual @ mean - self.problem.optimum for mean in self._phases[0]]
         return float(np.mean([(o**2).sum() for o in off]))
 
     def virtual_means(self, start, rounds):
@@ -145,12 +166,10 @@ class Moments:
 
     def _form(self, rows, centre=None):
         """Mean over phases of E |rows s - centre|^2; rows (k, slots) act on slots."""
-        d, total = self.problem.dim, 0.0
-        for mean, covariance in self._phases:
-            off = rows @ mean - (0.0 if centre is None else centre)
-            blocks = covariance.reshape(self._slots, d, self._slots, d)
-            total += (off**2).sum() + np.einsum("ka,aibi,kb->", rows, blocks, rows)
-        return float(total / self.rule.tau)
+        (means, covariance), d = self._phases, self.problem.dim
+        off = [rows @ mean - (0.0 if centre is None else centre) for mean in means]
+        blocks = covariance.reshape(self._slots, d, self._slots, d)
+        return float(np.mean([(o**2).sum() for o in off]) + np.einsum("ka,aibi,kb->", rows, blocks, rows))
 
 
 def largest_step(problem, rule):

@@ -70,7 +70,7 @@ class Quadratics:
             No shards, empty or unequal ones, NaN, or dependent columns over all rows without a ridge.
         """
         ridge, hessians, slopes = check.nonnegative("ridge", ridge), [], []
-        for i, (X, y) in enumerate(shards):
+        for i, (X, y) in enumerate(_pairs(shards)):
             X, y = check.finite_array(f"X of worker {i}", X, ndim=2), check.finite_array(f"y of worker {i}", y, ndim=1)
             if len(X) != len(y) or len(X) == 0:
                 raise ValueError(f"worker {i} must have as many rows as targets, at least 1, got {len(X)} and {len(y)}")
@@ -93,8 +93,22 @@ class Quadratics:
         g = self.hessians @ self.optimum - self.slopes
         return float((g**2).sum() / self.workers)
 
+    def centred(self):
+        """The same fleet with its optimum moved to 0, which keeps what is measured above rounding -> Quadratics."""
+        return Quadratics(self.hessians, self.slopes - self.hessians @ self.optimum, self.noise)
+
     def gradient(self, x, rng):
-        """Stochastic gradients at x, both of shape (systems, m, d)."""
+        """Stochastic gradients at x, both of shape (systems, m, d).
+
+        Raises
+        ------
+        ValueError
+            Another shape, or no generator where there is noise.
+        """
+        if x.ndim != 3 or x.shape[1:] != self.slopes.shape:
+            raise ValueError(f"x must have shape (systems, {self.workers}, {self.dim}), got {x.shape}")
+        if self.noise and not isinstance(rng, np.random.Generator):
+            raise ValueError(f"rng must be a numpy.random.Generator where there is noise, got {rng!r}")
         if self.dim == 1:
             g = x * self.hessians[:, :, 0] - self.slopes
         else:
@@ -102,3 +116,14 @@ class Quadratics:
         if self.noise:
             g += self.noise * rng.standard_normal(x.shape)
         return g
+
+
+def _pairs(shards):
+    """The shards as a list of pairs."""
+    shards = list(shards) if hasattr(shards, "__iter__") else shards
+    if not isinstance(shards, list):
+        raise ValueError(f"shards must be a sequence of pairs (X, y), got {shards!r}")
+    for i, pair in enumerate(shards):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError(f"shards must be pairs (X, y), got {type(pair).__name__} for worker {i}")
+    return shards

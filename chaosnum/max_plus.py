@@ -20,6 +20,16 @@ Statements
        *always* slow sets the pace of all three: persistent stragglers are not mitigated. Passing ones are: a worker may
        be late by up to the slack of the others, once.
     5. One worker alone: max(C, comm) a round, with mean comm + int_comm^inf P(C > s) ds.
+    6. Several workers with overlap, tau = 1, exponential steps of mean c. Let M be the end of the last round, l_i how
+       much earlier worker i ended it. Worker i is *late* if c_ik > comm + l_i, and then late by an exponential time,
+       whatever the past. If k are late, the round takes comm and the largest of k exponential times, c H_k in the
+       mean; and the new l_i are the spacings of those k times, the workers that were not late being as early as all of
+       them together. So the number of late workers is a Markov chain. Its transition from k: begin with n = m - k
+       workers; for j = k, .., 1 let an exponential time of rate j pass, in which each of them drops out at rate 1,
+       then one more joins; in the end each is late with probability exp(-comm/c). If n workers drop out at rate 1
+       each, n' are left after a time of rate j with probability j/(n' + j) prod_{n' < i <= n} i/(i + j).
+       In the mean an iteration takes comm + c sum_k pi_k H_k. For two workers, q = exp(-comm/c): pi_0 =
+       (1 - q)(1 - q/2)/(1 + q (1 - q)/2), and an iteration comm + c q (1 + (1 + pi_0)(1 - q/2)/2).
 
 What goes wrong: threads on a few cores as a measurement of run time; deterministic steps, which hide nothing of what
 stragglers do; the time to copy a message, which is compute time and no part of comm (published overheads of 1.5 % where
@@ -152,6 +162,27 @@ def alone_exponential(comm, tau, mean=1.0):
     comm, tau, mean = check.nonnegative("comm", comm), check.at_least("tau", tau, 1), check.positive("mean", mean)
     s = comm / mean  # E max(C, s) = s F(s) + E[C; C > s], C Gamma(tau)
     return mean * (s * special.gammainc(tau, s) + tau * special.gammaincc(tau + 1, s)) / tau
+
+
+def overlapped_exponential(workers, comm, mean=1.0):
+    """Statement 6: time of an iteration of overlap with exponential steps and tau = 1 -> float; cost workers^4."""
+    m, comm = check.whole("workers", workers, 1, 256), check.nonnegative("comm", comm)
+    mean = check.positive("mean", mean)
+    number, harmonics = np.arange(m + 1), np.append(0.0, (1.0 / np.arange(1, m + 1)).cumsum())
+    chain = np.eye(m + 1)[::-1]  # row k: how many workers there are, at first m - k
+    for j in range(m, 0, -1):
+        left = np.zeros((m + 1, m + 1))  # [n, n']
+        for n in number:
+            kept = number[n:0:-1] / (number[n:0:-1] + j)
+            left[n, n::-1] = np.append(1.0, kept.cumprod()) * j / (number[n::-1] + j)
+        chain[j:, 1:] = (chain[j:] @ left)[:, :-1]
+        chain[j:, 0] = 0.0
+    q, never = np.exp(-comm / mean), np.maximum(number[:, None] - number, 0)
+    late = special.binom(number[:, None], number) * q**number * (-np.expm1(-comm / mean)) ** never
+    moves = chain @ late
+    equations = np.vstack([moves.T - np.eye(m + 1), np.ones(m + 1)])
+    stationary = np.linalg.lstsq(equations, np.append(np.zeros(m + 1), 1.0), rcond=None)[0]
+    return comm + mean * float(stationary @ harmonics)
 
 
 def _checked(compute, tau):

@@ -17,6 +17,10 @@ import chaosnum as cn
 SOURCE = "Wang, Liang, Joshi, ICASSP 2020, arXiv 2002.09539; derived in chaosnum/local_sgd{}.py"
 DOMAIN = {"pull": (0.0, 1.0), "step": (0.0, float("inf")), "noise": (0.0, float("inf")), "h": (0.0, float("inf"))}
 
+SETTLED = 24.0  # time constants to the fixed point: e^-24 = 4e-11
+ROUNDS = 25  # of a run on which the virtual sequence of a function is checked
+LONGEST = 250_000  # local steps of one cell: some seconds
+
 
 @lru_cache(maxsize=64)
 def quadratics(workers=8, h=1.0, noise=0.0, tilt=0.0):
@@ -49,9 +53,30 @@ def moments(make, tau, step, pull, beta=0.0, method="overlap", **about):
     return _moments(make, rule, tuple(sorted(about.items())))
 
 
-def ready(make, tau, **params):
-    """Refuses settings without a stationary state, such as a step above the stability threshold."""
-    moments(make, tau, **params)
+def ready(make, tau, *, step, pull, beta=0.0, method="overlap", **about):
+    """Refuses settings without a stationary state, such as a step above the stability threshold, or a very late one."""
+    affordable(make(**about), cn.local_sgd.Rule(step, int(tau), pull, beta, method))
+    moments(make, tau, step, pull, beta, method, **about)
+
+
+def affordable(problem, rule):
+    """Refuses runs of more than LONGEST local steps: a long round, or a small effective step.
+
+    Raises
+    ------
+    ValueError
+        `problem` is a fleet, or None for a gradient function, of which nothing is known.
+    """
+    if rule.tau > LONGEST // ROUNDS:
+        raise ValueError(f"tau must be at most {LONGEST // ROUNDS}, {ROUNDS} rounds in {LONGEST} steps, got {rule.tau}")
+    if problem is None:
+        return
+    least = SETTLED / (LONGEST * problem.curvatures[0])
+    if rule.effective_step < least:
+        raise ValueError(
+            f"step must make the effective step {least:.3g} or more, {SETTLED:g} time constants of the slowest mode "
+            f"in {LONGEST} local steps, got {rule.effective_step:.3g} from step = {rule.step:g}, pull = {rule.pull:g}"
+        )
 
 
 def of_fleet(function, make, **how):

@@ -159,9 +159,9 @@ RANKING = cn.Claim(
     controls=(
         cn.Control("swapped", "Equal effective step in place of equal nominal step, and the reverse.",
                    params={"swap": True}, predicts={key: RANKING_RULES[key] for key in (NOMINAL, EFFECTIVE)},
-                   replicas=4, scales=[4]),
+                   replicas=12, scales=[4]),
         cn.Control("short-run", "The transient: the larger effective step is ahead.", params={"iterations": 48},
-                   predicts={NOMINAL: RANKING_RULES[NOMINAL]}, replicas=4, scales=[4]),
+                   predicts={NOMINAL: RANKING_RULES[NOMINAL]}, replicas=12, scales=[4]),
     ),
 )  # fmt: skip
 
@@ -212,8 +212,8 @@ RUN_TIME = cn.Claim(
     domain={"pull": (0.0, 1.0), "step": (0.0, 2.0), "comm": (0.0, float("inf")), "like": (-1e-9, 1.0)},
     controls=(
         cn.Control("nominal-step", "Overlap with the step of the others.", measure=partial(run_time, nominal=True),
-                   predicts={OVER_LOCAL: RUN_TIME_RULES[OVER_LOCAL]}, replicas=4, scales=[4]),
-        cn.Control("sorted", "Data sorted by label.", params={"like": 0.0}, replicas=4, scales=[8],
+                   predicts={OVER_LOCAL: RUN_TIME_RULES[OVER_LOCAL]}, replicas=12, scales=[4]),
+        cn.Control("sorted", "Data sorted by label.", params={"like": 0.0}, replicas=12, scales=[8],
                    predicts={OVER_LOCAL: RUN_TIME_RULES[OVER_LOCAL]}),
     ),
 )  # fmt: skip

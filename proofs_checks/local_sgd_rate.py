@@ -27,15 +27,17 @@ from proofs_checks import local_sgd_fleet as fleet
 SOURCE = "Wang, Liang, Joshi, ICASSP 2020, arXiv 2002.09539; bound derived in chaosnum/local_sgd_bound.py"
 DIM, START, NOISE = 4, 1.2, 0.7
 GAP, VARIANCE = DIM * START**2 / (2.0 * (1.0 + START**2)), DIM * NOISE**2
-SYSTEMS = 8
+SYSTEMS = 16
+EVERY = 3  # steps from one look at the gradient to the next, no divisor of tau
 GRADIENT, LEADING = "mean |grad F(y)|^2", "mean |grad F(y)|^2 over its leading term"
 RATE = {"margin": 0.05, "sense": "exact"}
-REPLICAS = {"quick": 4, "standard": 4, "full": 32}
+REPLICAS = {"quick": 4, "standard": 5, "full": 32}
 
 
-def mean_square(gradient, full, start, rule, workers, iterations, *, seed, every=1, spoil=None):
+def mean_square(gradient, full, start, rule, workers, iterations, *, seed, every=1, spoil=None,
+                systems=None):  # fmt: skip
     """Mean over iterations and systems of |grad F(y_k)|^2; `full` is grad F on arrays (systems, d)."""
-    total = 0.0
+    total, systems = 0.0, systems or SYSTEMS
 
     def observe(k, state, g):
         nonlocal total
@@ -45,11 +47,11 @@ def mean_square(gradient, full, start, rule, workers, iterations, *, seed, every
         if spoil is not None:
             spoil(state, k)
 
-    cn.local_sgd.run(gradient, start, rule, iterations, workers=workers, systems=SYSTEMS, seed=seed, observe=observe)
-    return total / (-(-iterations // every) * SYSTEMS)
+    cn.local_sgd.run(gradient, start, rule, iterations, workers=workers, systems=systems, seed=seed, observe=observe)
+    return total / (-(-iterations // every) * systems)
 
 
-def squared_gradient(workers, iterations, *, seed, tau, pull, tilt=0.0, shared=False, fixed=0, every=2, spoil=None):
+def squared_gradient(workers, iterations, *, seed, tau, pull, tilt=0.0, shared=False, fixed=0, every=EVERY, spoil=None):
     """The mean squared gradient on the wells, and the same over half of the bound's leading term."""
     import numpy as np
 
@@ -97,13 +99,13 @@ SPEED_UP = cn.Claim(
     measure=by_workers,
     predicts=SLOPE,
     scales={"quick": [1, 2, 4], "standard": [1, 2, 4, 8]},
-    replicas=REPLICAS,
+    replicas={**REPLICAS, "standard": 8},
     params={"tau": (1, 4), "pull": 0.6, "iterations": 4096},
     domain=fleet.domain({"pull": 0}),
     asymptotic="large",
     controls=(
         cn.Control("shared-noise", "All workers have the same noise.", measure=partial(by_workers, shared=True),
-                   scales=[1, 2, 4, 8], params={"iterations": 1024}, replicas=6),
+                   scales=[1, 2, 4, 8], params={"iterations": 1024}, replicas=10),
     ),
 )  # fmt: skip
 
@@ -117,13 +119,13 @@ RATE_OF_K = cn.Claim(
     model="wells",
     measure=by_iterations,
     predicts=BOTH,
-    scales={"quick": [1024, 2896, 8192], "standard": [1024, 4096, 16384], "full": [1024, 4096, 16384, 65536]},
+    scales={"quick": [1024, 2048, 4096], "standard": [1024, 4096, 16384], "full": [1024, 4096, 16384, 65536]},
     replicas=REPLICAS,
     params={"tau": (1, 4), "pull": 0.6, "workers": 4},
     domain=fleet.domain({"pull": 0}),
     controls=(
         cn.Control("fixed-step", "The step is that of 256 iterations at every K.",
-                   measure=partial(by_iterations, fixed=256), scales=[1024, 2048, 4096], replicas=6, predicts=SLOPE),
+                   measure=partial(by_iterations, fixed=256), scales=[1024, 2048, 4096], replicas=10, predicts=SLOPE),
     ),
 )  # fmt: skip
 
@@ -149,11 +151,11 @@ def bound_at(iterations, workers, tau, pull, *, L, **constants):
 
 def wells_gradient(iterations, **params):
     """The mean squared gradient alone."""
-    return by_iterations(iterations, every=1, **params)[GRADIENT]
+    return by_iterations(iterations, **params)[GRADIENT]
 
 
-def bound_claim(measure, upper, model, *, params, scales, controls=(), within=None, ready=None):
-    """S5.2 for a function with known constants: the explicit bound in expectation."""
+def bound_claim(measure, upper, model, *, params, scales, controls=(), within=None, ready=None, noisy=True):
+    """S5.2 for a function with known constants: the explicit bound in expectation, or of every run without noise."""
     return cn.Claim(
         "S5.2",
         "The mean squared gradient of y is below its explicit bound, whose terms in kappa and tau are bounds only.",
@@ -164,7 +166,7 @@ def bound_claim(measure, upper, model, *, params, scales, controls=(), within=No
         model=model,
         measure=measure,
         quantity=GRADIENT,
-        predicts=cn.Bound(upper, statistic="mean", within=within),
+        predicts=cn.Bound(upper, statistic="mean" if noisy else "every", within=within),
         scales=scales,
         replicas=REPLICAS,
         params=params,
@@ -175,7 +177,22 @@ def bound_claim(measure, upper, model, *, params, scales, controls=(), within=No
 
 
 def own_bound(gradient, full, start, workers, *, L, gap, variance, heterogeneity, tau, pull, iterations):
-    """S5.2 for a gradient function whose constants are known, at the step of ``local_sgd_bound.step_for``."""
+    """S5.2 for a gradient function whose constants are known, at the step of ``local_sgd_bound.step_for``.
+
+    Raises
+    ------
+    ValueError
+        `full` or the gradients of SYSTEMS systems at once are no finite real arrays of their shape.
+    """
+    import numpy as np
+
+    systems = start + 0.01 * np.arange(SYSTEMS)[:, None] * (1.0 + np.abs(start))  # unlike each other
+    found = cn.local_sgd_answer.answer("constants['full']", full, systems, shape=systems.shape)
+    alone = cn.local_sgd_answer.answer("constants['full']", full, systems[-1:], shape=(1, len(start)))
+    if not np.allclose(found[-1], alone[0], rtol=1e-6, atol=1e-9 * np.abs(found).max()):
+        raise ValueError("constants['full'] must treat the rows of its argument apart, got values that mix them")
+    many = np.repeat(systems[:, None], workers, axis=1)
+    cn.local_sgd_answer.answer("gradient", gradient, many, np.random.default_rng(0), shape=many.shape)
 
     def upper(iterations, *, tau, pull):
         return bound_at(iterations, workers, tau, pull, L=L, gap=gap, variance=variance, heterogeneity=heterogeneity)
@@ -185,15 +202,16 @@ def own_bound(gradient, full, start, workers, *, L, gap, variance, heterogeneity
         return mean_square(gradient, full, start, rule, workers, int(iterations), seed=seed, spoil=spoil)
 
     frozen = cn.Control("frozen-anchor", "The anchor is not updated.", measure=partial(measure, spoil=fleet.frozen))
-    return bound_claim(measure, upper, "own", params={"tau": tau, "pull": pull}, scales=iterations, controls=(frozen,))
+    return bound_claim(measure, upper, "own", params={"tau": tau, "pull": pull}, scales=iterations, controls=(frozen,),
+                       noisy=variance > 0.0)  # fmt: skip
 
 
 BOUND = bound_claim(
     wells_gradient, bound, "wells", params={"tau": (1, 4), "pull": 0.6, "workers": 2, "tilt": 0.25}, within=5.0,
-    scales={"quick": [8192], "standard": [2048, 8192], "full": [2048, 8192, 32768]},
+    scales={"quick": [4096], "standard": [2048, 8192], "full": [2048, 8192, 32768]},
     controls=(
         cn.Control("frozen-anchor", "The anchor is not updated, so that the workers are pulled back for ever.",
-                   replicas=4, scales=[4096], measure=partial(wells_gradient, spoil=fleet.frozen)),
+                   replicas=10, scales=[4096], measure=partial(wells_gradient, spoil=fleet.frozen)),
     ),
 )  # fmt: skip
 

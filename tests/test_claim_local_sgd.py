@@ -4,14 +4,22 @@ import numpy as np
 import pytest
 
 import chaosnum as cn
-from proofs_checks import local_sgd, local_sgd_ranking, local_sgd_rate, local_sgd_runtime
+from proofs_checks import (
+    local_sgd,
+    local_sgd_ranking,
+    local_sgd_rate,
+    local_sgd_runtime,
+    local_sgd_unlike,
+    local_sgd_waiting,
+)
 from proofs_checks import local_sgd_spread as spread
 from proofs_checks import local_sgd_step as step
 from proofs_checks.local_sgd import claims_for
 
 CHEAP = (
     step.MATRIX, step.VIRTUAL, step.EFFECTIVE, step.TRAJECTORY,
-    spread.FIRST_APART, spread.DRIFT, spread.FIRST_DRIFT, *local_sgd_runtime.CLAIMS,
+    spread.FIRST_APART, spread.DRIFT, spread.FIRST_DRIFT, *local_sgd_runtime.CLAIMS, *local_sgd_waiting.CLAIMS,
+    *local_sgd_unlike.CLAIMS,
 )  # fmt: skip
 
 
@@ -89,14 +97,79 @@ def test_a_gradient_and_compute_times_of_the_users():
         gradient, step=0.1, start=start, workers=3, tau=(1, 2), constants=constants, iterations=(1024,), comm=0.5,
         compute=lambda rng, workers, iterations: rng.gamma(2.0, 0.5, (workers, iterations)),
     )  # fmt: skip
-    assert [c.name for c in claims] == ["virtual-sequence", "nonconvex-bound", "ordering"]
+    assert [c.name for c in claims] == ["virtual-sequence", "nonconvex-bound", "ordering", "fewer-rounds"]
     assert all(v.verdict == "holds" for v in cn.verify(claims, seed=5))
     assert all(v.verdict == "violated" for v in cn.verify(claims, seed=5, control="all"))
+
+
+@pytest.mark.parametrize("shift, tau", [(100.0, 1), (1e6, 4)])
+def test_a_biased_fleet_far_from_the_origin(shift, tau):
+    """Unlike curvatures: the mean takes twice as long to settle as the variance, and starts settled; x* is large."""
+    X, y = cn.bundled.diabetes()
+    shards = [(X[8 * i : 8 * i + 8, :3], y[8 * i : 8 * i + 8] + shift) for i in range(3)]
+    fleet = cn.local_sgd_quadratics.Quadratics.of_shards(shards, ridge=0.1, noise=0.5)
+    assert all(v.verdict == "holds" for v in cn.verify(claims_for(fleet, step=0.05, tau=tau), seed=3))
+
+
+def test_no_noise_one_worker_and_the_users_own_start():
+    quiet = cn.local_sgd_quadratics.Quadratics(own_fleet().hessians, own_fleet().slopes)
+    claims = claims_for(quiet, step=0.1, tau=3, start=[5.0, 0.0, -2.0], workers=4)
+    assert [c.name for c in claims] == ["virtual-sequence", "mean-trajectory", "drift"]
+    assert all(v.verdict == "holds" for v in cn.verify(claims, seed=5))
+    alone = claims_for(cn.local_sgd_quadratics.Quadratics.same(1, 1.0, 0.3), step=0.1, tau=2)
+    assert all(v.verdict == "holds" for v in cn.verify(alone, seed=5))
+    assert all(v.verdict == "violated" for v in cn.verify(alone, seed=5, control="all"))
+
+
+def test_rounding_of_the_virtual_sequence_is_that_of_the_models():
+    def gradient(x, rng):
+        return np.tanh(x - 1e6) + rng.standard_normal(x.shape)
+
+    claims = claims_for(gradient, step=0.01, start=[1e6, 1e6 + 1.0], workers=3, pull=0.5, beta=0.5)
+    assert all(v.verdict == "holds" for v in cn.verify(claims, seed=5))
+    assert all(v.verdict == "violated" for v in cn.verify(claims, seed=5, control="all"))
+
+
+def test_the_claim_on_unlike_data_needs_the_term_in_kappa(monkeypatch):
+    full, case = local_sgd_unlike.bound, local_sgd_unlike.UNLIKE.cases()[0]
+    assert local_sgd_unlike.without(2, **case) < 1e-2 * local_sgd_unlike.unlike(2, seed=0, **case)
+    assert full(2, **case) > 100 * local_sgd_unlike.without(2, **case)
+    bound = cn.local_sgd_bound.gradient_bound
+    monkeypatch.setattr(cn.local_sgd_bound, "gradient_bound", lambda *a, heterogeneity, **k: bound(*a, **k))
+    assert all(v.verdict == "violated" for v in cn.verify(local_sgd_unlike.UNLIKE))
+
+
+def test_an_overlap_that_waits_for_the_mean_worker_does_not_pass(monkeypatch):
+    def times(method, compute, comm, tau):
+        c = np.moveaxis(np.asarray(compute), -1, 0)
+        t, arrived, found = 0.0 * c[0], 0.0 * c[0][..., :1], []
+        for own in c:
+            t = np.maximum(t + own, arrived)
+            arrived = t.mean(axis=-1, keepdims=True) + comm
+            found.append(t.max(axis=-1))
+        return np.stack(found, axis=-1)
+
+    monkeypatch.setattr(cn.max_plus, "times", times)
+    assert all(v.verdict == "violated" for v in cn.verify(local_sgd_waiting.OVERLAPPED))
 
 
 def test_what_is_refused():
     def of(g, **how):
         return claims_for(g, **{"step": 0.1, "start": [1.0], "workers": 2, **how})
+
+    def known(how=None, **constants):
+        constants = {"full": lambda w: w, "L": 1.0, "gap": 0.5, "variance": 0.0, **constants}
+        return of(lambda x, rng: 1.0 * x, **{"constants": constants, "iterations": 2048, **(how or {})})
+
+    def writes(x, rng):
+        x += 1.0
+        return x.copy()
+
+    def late(x, rng):
+        return np.where(np.abs(x) < 0.9, np.nan, x)
+
+    def logistic():
+        return cn.local_sgd_logistic.Logistic(np.ones((2, 3, 2)), [[0, 1, 1], [1, 0, 0]])
 
     def times(c, **how):
         return claims_for(compute=lambda rng, m, k: c * np.ones((m, k)), **{"comm": 1.0, "workers": 3, **how})
@@ -110,10 +183,44 @@ def test_what_is_refused():
         (lambda: claims_for(), "problem or compute"),
         (lambda: claims_for("data", step=0.1), "problem must be Quadratics or a function"),
         (lambda: of(lambda x, rng: x, start=None), "start must be a vector"),
-        (lambda: of(lambda x, rng: x, workers=None), "workers must"),
+        (lambda: of(lambda x, rng: x, workers=None), "workers must be given with a gradient function, got none"),
         (lambda: of(lambda x, rng: x, step=50.0), "diverge"),
         (lambda: of(lambda x, rng: 0.0 * x), "zero everywhere"),
         (lambda: of(lambda x, rng: x * np.nan), "gradient must be finite"),
+        (lambda: of(writes), "gradient must not write to its argument"),
+        (lambda: of(lambda x, rng: x + 0j), "real numbers, float64, got dtype complex128"),
+        (lambda: of(lambda x, rng: x.astype(object)), "got dtype object"),
+        (lambda: of(lambda x: x), "gradient must accept .*TypeError"),
+        (lambda: of(lambda x, rng: x[9]), "gradient must accept .*IndexError"),
+        (lambda: of(late), "gradient must be finite at finite models, got NaN in step"),
+        (lambda: of(logistic().gradient, workers=4, start=np.zeros(4)), r"x must have shape \(systems, 2, 4\)"),
+        (lambda: of(own_fleet().gradient, workers=3, start=np.zeros(3)), r"x must have shape \(systems, 4, 3\)"),
+        (lambda: of(np.tanh.__call__, tau=[]), "tau must hold one number or more"),
+        (lambda: of(lambda x, rng: x, tau=10**7), "tau must be at most 10000"),
+        (lambda: of(lambda x, rng: x, workers="a"), "workers must be a whole number"),
+        (lambda: claims_for(own_fleet(), step=0.1, workers="a"), "workers must be a whole number"),
+        (lambda: claims_for(own_fleet(), step=0.1, workers=5), "workers must be the 4 of the quadratics"),
+        (lambda: claims_for(own_fleet(), step=0.1, start="a"), "start must be an array"),
+        (lambda: claims_for(own_fleet(), step=0.1, start=[1.0]), "start must have 3 components"),
+        (lambda: claims_for(own_fleet(), step=0.1, tau=10**7), "tau must be at most 10000"),
+        (lambda: claims_for(own_fleet(), step=1e-12), "step must make the effective step .* or more"),
+        (lambda: claims_for(own_fleet(), step=1e-300), "step must make the effective step .* or more"),
+        (lambda: claims_for(own_fleet(), step=0.1, pull=1 - 1e-12), "step must make the effective step .* or more"),
+        (lambda: claims_for(compute=5, comm=1.0, workers=2), "compute must be a function, got int"),
+        (lambda: times(0.0), "not all 0"),
+        (lambda: times(1.0, start=[1.0]), "problem must be given"),
+        (lambda: known(full=lambda w: w[0]), r"constants\['full'\] must return an array of shape"),
+        (lambda: known(full=lambda w: 0.0 * w + w.mean(axis=0)), "rows of its argument apart"),
+        (lambda: known(full=None), r"constants\['full'\] must be a function"),
+        (lambda: known(full=lambda w: 1 / 0), "ZeroDivisionError"),
+        (lambda: known(more=1.0), "constants must hold .* got also more"),
+        (lambda: known(L=None), "L must lie in"),
+        (lambda: of(lambda x, rng: x, constants={}), "constants must hold .* got none for full, L, gap, variance"),
+        (lambda: of(lambda x, rng: x, constants=5), "constants must be a dict"),
+        (lambda: known({"beta": 0.5}), "beta must be 0 with constants"),
+        (lambda: known({"iterations": 5}), "iterations must be at least"),
+        (lambda: known({"iterations": ()}), "iterations must hold one number or more"),
+        (lambda: known({"iterations": 10**9}), "iterations must be a whole number"),
         (lambda: times(-1.0), "times >= 0"),
         (lambda: times(np.nan), "finite"),
         (lambda: times(np.ones((2, 1, 1))), "compute must return an array of shape"),

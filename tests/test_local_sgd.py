@@ -181,6 +181,43 @@ def test_the_bound_at_small_steps_is_that_of_cooperative_sgd():
         local_sgd_bound.gradient_bound(Rule(0.01, 5, beta=0.5), 4, K, L=2.0, gap=1.0, variance=3.0)
 
 
+def test_the_bound_by_hand():
+    """tau = 3, pull = 1/2, step = 1/50, L = 2, by the lines of the primer; and each term alone."""
+    rule, about = Rule(0.02, 3, 0.5), {"L": 2.0, "gap": 0.0, "variance": 0.0}
+    assert local_sgd_bound.gradient_bound(rule, 4, 100, **{**about, "gap": 3.0}) == pytest.approx(6.0)  # 2 3/(0.01 100)
+    S = 3 / 0.5 - 1  # = 5
+    q = 4 * 0.02**2 * 2.0**2 * S**2  # = 0.16
+    kappa = 2.0**2 * 4 * 0.02**2 * S**2 * 7.0 / (1 - q)  # kappa^2 = 7
+    assert local_sgd_bound.gradient_bound(rule, 4, 100, **about, heterogeneity=7.0) == pytest.approx(kappa)
+    assert kappa == pytest.approx(4.0 / 3.0)
+    noise = 0.02**2 * 5.0 * (0.75 * (3 * 0.25 / 0.75 + 1.0) + 0.25 * 1.0 / 4)
+    both = 2.0 * 0.01 * 5.0 / 4 + 2.0**2 * 2 * noise / (1 - q)
+    assert local_sgd_bound.gradient_bound(rule, 4, 100, **{**about, "variance": 5.0}) == pytest.approx(both)
+
+
+def test_the_settled_state_is_a_fixed_point():
+    for rule in RULES:
+        problem = unlike()
+        begun = Moments(problem, rule).settled(2)
+        ended = run(problem.gradient, begun, rule, 2 * rule.tau, workers=4, systems=2)
+        np.testing.assert_allclose(ended.x, begun.x, atol=1e-12)
+        np.testing.assert_allclose(ended.virtual(), begun.virtual(), atol=1e-12)
+    with pytest.raises(ValueError, match="start must hold 1 systems of 4 workers"):
+        run(problem.gradient, begun, rule, 1, workers=4)
+
+
+def test_what_a_gradient_may_do():
+    def counted(x, rng):
+        return np.float32(2.0) * x.astype(np.float32)
+
+    single = run(counted, [1.0], Rule(0.1, 1), 3, workers=2)
+    assert single.x.dtype == np.float64
+    same = run(lambda x, rng: x, [1.0], Rule(0.1, 1, method="local"), 3, workers=2)  # its own argument
+    assert same.x[0, 0, 0] == pytest.approx(0.9**3)
+    centred = unlike().centred()
+    assert abs(centred.optimum).max() < 1e-12 and centred.heterogeneity == pytest.approx(unlike().heterogeneity)
+
+
 def test_logistic():
     X, labels = bundled.digits()
     fleet = Logistic.dealt(X, labels, 8, ridge=0.05)
@@ -233,6 +270,15 @@ def test_bad_problems():
         (lambda: Logistic(np.ones((2, 3, 1)), np.zeros((2, 2))), "labels must have shape"),
         (lambda: Logistic(np.ones((2, 3, 1)), np.zeros((2, 3))), "two or more"),
         (lambda: Logistic.dealt(eye, [0, 1], 3), "workers must"),
+        (lambda: Logistic.dealt(eye, [0], 2), "labels must be as many as the 2 rows, got 1"),
+        (lambda: Logistic.dealt(eye, [0, 1e9], 2), "fewer than the 2 rows"),
+        (lambda: Logistic(np.ones((1, 3, 1)), [[0, 1, 1]], batch=1).gradient(np.ones((1, 1, 2)), None), "rng must be"),
+        (lambda: unlike(noise=1.0).gradient(np.ones((1, 4, 2)), None), "rng must be"),
+        (lambda: unlike().gradient(np.ones((1, 3, 2)), None), r"x must have shape \(systems, 4, 2\)"),
+        (lambda: Quadratics.of_shards(5), "shards must be a sequence of pairs"),
+        (lambda: Quadratics.of_shards([eye[0]]), "shards must be pairs"),
+        (lambda: Moments(unlike(), Rule(0.05, 10**9)), "tau must be at most"),
+        (lambda: Moments(unlike(), Rule(1e-300, 2)), "large enough"),
         (lambda: Logistic.dealt(eye, [0, 1], 2).minimum, "ridge must be > 0"),
         (lambda: run(unlike().gradient, [[1.0, 1.0]] * 3, RULES[0], 1, workers=4, systems=2), "start must have shape"),
         (lambda: run(lambda x, rng: 0.0 * x, [1.0], RULES[0], 1, workers=2), "zero everywhere"),

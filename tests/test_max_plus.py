@@ -70,6 +70,24 @@ def test_closed_forms():
     assert max_plus.per_iteration("local", c, 0.3, 8) == pytest.approx(predicted, rel=5e-3)
 
 
+@pytest.mark.parametrize("comm", [0.0, 0.5, 2.0])
+def test_overlap_with_exponential_steps(comm):
+    """The chain of late workers: one and two workers in closed form, more by a simulation."""
+    q = np.exp(-comm)
+    none = (1 - q) * (1 - q / 2) / (1 + q * (1 - q) / 2)
+    two = comm + q * (1 + (1 + none) / 2 * (1 - q / 2))
+    assert max_plus.overlapped_exponential(2, comm) == pytest.approx(two, rel=1e-12)
+    alone = max_plus.alone_exponential(2 * comm, 1, 2.0)
+    assert max_plus.overlapped_exponential(1, 2 * comm, 2.0) == pytest.approx(alone)
+    for m in (2, 5):
+        c = np.random.default_rng(m).standard_exponential((100, m, 1050))
+        found = max_plus.per_iteration("overlap", c, comm, 1, skip=50)
+        assert abs(found.mean() - max_plus.overlapped_exponential(m, comm)) < 5 * found.std() / 10
+    assert max_plus.overlapped_exponential(8, comm) < max_plus.blocking_exponential(8, comm, 1)  # partner
+    with pytest.raises(ValueError, match="workers must"):
+        max_plus.overlapped_exponential(0, comm)
+
+
 def test_what_is_refused():
     good = np.ones((2, 4))
     bad = [
