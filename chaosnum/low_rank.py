@@ -126,14 +126,13 @@ def rank(w, tol=TOLERANCE):
     Raises
     ------
     ValueError
-        Not finite, fewer than two dimensions, or a matrix that is zero.
+        Not finite, fewer than two dimensions, or zero.
     """
     tol = in_range("tol", tol, 0.0, 1.0, open_high=True)
     sigma = singular_values("w", w)
-    norms = np.linalg.norm(sigma, axis=-1, keepdims=True)
-    if np.any(norms == 0.0):
+    if np.any(sigma[..., 0] == 0.0):
         raise ValueError("w must not be zero: W / ||W|| has no singular values, got norm 0")
-    found = (sigma > tol * norms).sum(axis=-1)
+    found = (sigma > tol * _norm(sigma)[..., None]).sum(axis=-1)
     return int(found) if found.ndim == 0 else found
 
 
@@ -144,6 +143,12 @@ def singular_values(name, w):
         raise ValueError(f"{name} must be a matrix or a stack of them, got shape {w.shape}")
     with one_thread():
         return np.linalg.svd(w, compute_uv=False)
+
+
+def _norm(sigma):
+    """||W||_F from singular values, without squares that overflow or vanish."""
+    top = sigma.max(axis=-1, initial=0.0, keepdims=True)
+    return top[..., 0] * np.linalg.norm(sigma / np.where(top > 0.0, top, 1.0), axis=-1)
 
 
 def unroll(weights, gradients, step, ridge, *, batch, shared=1, lags=None):
@@ -171,15 +176,15 @@ def unroll(weights, gradients, step, ridge, *, batch, shared=1, lags=None):
     Raises
     ------
     ValueError
-        Shapes that do not fit, values that are not finite, 2 mu lambda >= 1, gradients or last weights that are zero,
-        or n B R >= min(p, q), where the bounds are vacuous.
+        Shapes that do not fit, values that are not finite, 2 mu lambda >= 1, gradients or last weights that
+        are zero, gradients beyond all proportion to the weights, or n B R >= min(p, q), where the bounds are vacuous.
     """
     unit = np.finfo(getattr(weights, "dtype", np.float64)).eps if _is_float(weights) else np.finfo(np.float64).eps
     weights, gradients = finite_array("weights", weights, ndim=3), finite_array("gradients", gradients, ndim=3)
     count = len(gradients)
     if weights.shape != (count + 1, *gradients.shape[1:]) or not count:
-        raise ValueError(f"weights must have shape (T + 1, p, q) for T gradients, got {weights.shape} "
-                         f"and {gradients.shape}")  # fmt: skip
+        raise ValueError(f"weights must have shape (T + 1, p, q), gradients (T, p, q), got {weights.shape}, "
+                         f"{gradients.shape}")  # fmt: skip
     mu, lam = (np.broadcast_to(finite_array(n, x), (count,)) if np.ndim(x) == 0 or np.shape(x) == (count,)
                else _misfit(n, x, count) for n, x in (("step", step), ("ridge", ridge)))  # fmt: skip
     rho = np.array([decay(float(m), float(l)) for m, l in zip(mu, lam)])
@@ -187,9 +192,13 @@ def unroll(weights, gradients, step, ridge, *, batch, shared=1, lags=None):
     size = min(weights.shape[1:])
     if each >= size:
         raise ValueError(f"batch * shared must lie below min(p, q) = {size}, or the bounds are vacuous, got {each}")
-    last = np.linalg.norm(weights[-1])
-    if last == 0.0 or not np.any(gradients):
-        raise ValueError(f"{'weights' if last == 0.0 else 'gradients'} must not be zero, got all zeros")
+    if not np.any(weights[-1]) or not np.any(gradients):
+        raise ValueError(f"{'gradients' if np.any(weights[-1]) else 'weights'} must not be zero, got all zeros")
+    top = float(np.abs(weights).max())  # everything is linear: brought to order 1
+    if not (moved := float(mu.max()) * float(np.abs(gradients).max())) <= 1e16 * top:
+        raise ValueError(f"step * gradients must not exceed 1e16 times the weights, got {moved:.3g} and {top:.3g}")
+    weights, gradients = (np.ldexp(x, -math.frexp(top)[1]) for x in (weights, gradients))
+    floor = ROUNDING * np.linalg.norm(weights[-1])
     sigma = singular_values("weights", weights[-1])
     most = min(count, (size - 1) // each)
     lags = np.arange(1, most + 1) if lags is None else np.unique([whole("lags", n, 1, most) for n in lags])
@@ -204,7 +213,6 @@ def unroll(weights, gradients, step, ridge, *, batch, shared=1, lags=None):
         # each step errs by some 4 units of |rho W| + |mu G|, the sum of n terms by n + 4 units of theirs
         room = (n + 8) * unit * (magnitude + kept * np.abs(w))
         off = np.abs(weights[-1] - (kept * w + total))
-        floor = ROUNDING * last
         rows.append((
             float(np.max(off / np.where(room > 0.0, room, 1.0))),
             sigma[n * each] / (kept * singular_values("weights", w)[0] + floor),
@@ -239,18 +247,24 @@ def rank_bound(eps, norm_ratio, batch, shared, rho):
 
 
 def threshold(start, end, tol=TOLERANCE):
-    """S* = ln(median sigma(W_0) / (tol ||W_T||_F)) -> float, or float64 array of the shape (...).
+    """S* = ln(median sigma(W_0) / (tol ||W_T||_F)) -> float, or float64 array of shape (...).
 
     Parameters
     ----------
-    start, end : array_like, float, shapes (..., p, q)
+    start, end : array_like, float, shape (..., p, q)
     tol : float in (0, 1)
+
+    Raises
+    ------
+    ValueError
+        Not finite, no matrices, shapes that differ, or zero.
     """
-    median = np.median(singular_values("start", start), axis=-1)
-    norm = np.linalg.norm(finite_array("end", end), axis=(-2, -1))
+    median, norm = np.median(singular_values("start", start), axis=-1), _norm(singular_values("end", end))
+    if np.shape(start) != np.shape(end):
+        raise ValueError(f"end must have the shape of start, {np.shape(start)}, got {np.shape(end)}")
     if np.any(norm == 0.0) or np.any(median == 0.0):
         raise ValueError("start and end must not be zero, got norm 0")
-    found = np.log(median / (in_range("tol", tol, 0.0, 1.0, open_high=True) * norm))
+    found = np.log(median) - np.log(in_range("tol", tol, 0.0, 1.0, open_high=True) * norm)
     return float(found) if np.ndim(found) == 0 else found
 
 
@@ -281,5 +295,5 @@ def least_move(w, ridge, batch, shared=1):
     ridge : float >= 0
     batch, shared : int
     """
-    each = whole("batch", batch, 1) * whole("shared", shared, 1)
-    return 2.0 * nonnegative("ridge", ridge) * np.linalg.norm(singular_values("w", w)[..., each:], axis=-1)
+    kept = whole("batch", batch, 1) * whole("shared", shared, 1)
+    return 2.0 * nonnegative("ridge", ridge) * _norm(singular_values("w", w)[..., kept:])

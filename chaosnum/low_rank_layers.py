@@ -78,10 +78,15 @@ def layer_gradient(kind, X, labels, classes, width, *, tokens=1, seed, equal=Fal
     Raises
     ------
     ValueError
-        Arguments as in :func:`gradient_rank`, X that is not finite, or a gradient that is zero.
+        Arguments as in :func:`gradient_rank`, X that is not finite, labels outside of 0..classes-1, or a gradient
+        that is zero.
     """
-    X = finite_array("X", X, ndim=2)
+    X, labels = finite_array("X", X, ndim=2), finite_array("labels", labels)
     gradient_rank(kind, len(X), width, classes, tokens)  # the checks
+    if labels.shape != (len(X),):
+        raise ValueError(f"labels must be one for each of the {len(X)} rows of X, got shape {labels.shape}")
+    if np.any(wrong := (labels != np.round(labels)) | (labels < 0) | (labels >= classes)):
+        raise ValueError(f"labels must be whole numbers in [0, {classes - 1}], got {float(labels[wrong][0]):g}")
     rng, count = np.random.default_rng(seed), tokens if kind == "shared" else 1
     V = _normal(rng, X.shape[1], count * width)
     W = _normal(rng, width, classes if kind == "output" else width)
@@ -90,7 +95,7 @@ def layer_gradient(kind, X, labels, classes, width, *, tokens=1, seed, equal=Fal
         f = np.tanh(X @ V).reshape(len(X), count, width)
         if equal:
             f = np.repeat(f[:, :1], count, axis=1)
-        found = _backward(kind, f, W, H, np.eye(classes)[np.asarray(labels)], frozen)
+        found = _backward(kind, f, W, H, np.eye(classes)[labels.astype(np.int64)], frozen)
     if not found.any():
         raise ValueError("the gradient must not be zero, got 0: X is zero, or all outputs are right")
     return found
@@ -100,6 +105,33 @@ def numerical_rank(gradient):
     """Number of singular values above `CUT` times the largest -> int."""
     sigma = singular_values("gradient", finite_array("gradient", gradient, ndim=2))
     return int((sigma > CUT * sigma[0]).sum())
+
+
+def ranks_at_most(gradients, batch, shared=1):
+    """Check that every gradient of a run has rank batch * shared at most.
+
+    Singular values are counted above `CUT` times the largest, or a thousand roundings of the type where that is more:
+    1e-4 for float32.
+
+    Parameters
+    ----------
+    gradients : array_like, float, shape (T, p, q)
+    batch, shared : int
+        B, and R, how often an example uses the weights.
+
+    Raises
+    ------
+    ValueError
+        A larger rank; the line names the first t.
+    """
+    kind = np.asarray(gradients).dtype
+    cut = max(CUT, 1e3 * float(np.finfo(kind).eps)) if kind.kind == "f" else CUT
+    most = whole("batch", batch, 1) * whole("shared", shared, 1)
+    sigma = singular_values("gradients", finite_array("gradients", gradients, ndim=3))
+    ranks = (sigma > cut * sigma[:, :1]).sum(axis=1)
+    if np.any(wrong := ranks > most):
+        t = int(np.argmax(wrong))
+        raise ValueError(f"gradients must have rank <= batch * shared = {most}, got rank {ranks[t]} at t = {t}")
 
 
 def _normal(rng, rows, cols):

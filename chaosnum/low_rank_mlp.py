@@ -29,25 +29,28 @@ from chaosnum.low_rank import decay
 
 UNITS = ("relu", "tanh")
 CHUNK = 1024  # steps whose batches are drawn at once
+LARGEST = 1e12  # entry of X: its square, times some thousands, is a float32
 
 
-def rows(X, y):
+def rows(X, labels):
     """Checked data -> X float64 (N, d), labels int64 (N,) in 0..C-1, and C.
 
     Raises
     ------
     ValueError
-        Shapes, NaN, labels that are not whole numbers, one class only, or rows that are all alike or all multiples of
-        one: no gradient of rank above 1 comes of them.
+        Shapes, NaN, entries beyond 1e12, labels that are not whole numbers, one class only, or rows that are all
+        alike or all multiples of one: no gradient of rank above 1 comes of them.
     """
-    X, y = finite_array("X", X, ndim=2), finite_array("y", y, ndim=1)
+    X, y = finite_array("X", X, ndim=2), finite_array("labels", labels, ndim=1)
     if len(X) != len(y) or len(X) < 2:
         raise ValueError(f"X must have a row for each of the {len(y)} labels, 2 at least, got shape {X.shape}")
+    if X.size and (most := float(np.abs(X).max())) > LARGEST:
+        raise ValueError(f"X must lie in [-{LARGEST:g}, {LARGEST:g}], got an entry of magnitude {most:.3g}")
     if np.any(y != np.round(y)):
-        raise ValueError(f"y must be whole numbers, the classes, got {float(y[y != np.round(y)][0])!r}")
+        raise ValueError(f"labels must be whole numbers, the classes, got {float(y[y != np.round(y)][0])!r}")
     classes, labels = np.unique(y, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError("y must have 2 classes or more, got 1")
+        raise ValueError("labels must have 2 classes or more, got 1")
     found = np.linalg.matrix_rank(X)
     if found < 2:
         raise ValueError(f"X must have rank 2 or more, or every gradient has rank {found}, got rank {found}")
@@ -141,14 +144,14 @@ def train(weights, X, labels, *, batch, step, ridge, steps, rng, unit="relu", mo
     Raises
     ------
     ValueError
-        2 mu lambda >= 1, or gradients that are all zero at the first step.
+        2 mu lambda >= 1, gradients that are all zero at the first step, or weights that overflow.
     """
     dtype, steps = weights[0].dtype, whole("steps", steps, 0)
     mus = np.broadcast_to(np.asarray(step, dtype=np.float64), (steps,))
     rhos = {float(m): decay(float(m), ridge) for m in np.unique(mus)}
     X, hot = np.ascontiguousarray(X, dtype=dtype), np.eye(int(np.max(labels)) + 1, dtype=dtype)[labels]
     systems, found = weights[0].shape[0], []
-    with one_thread():
+    with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # looked for below
         for t in range(steps):
             if batch is None:
                 taken, targets = X[None], hot[None]
@@ -166,7 +169,14 @@ def train(weights, X, labels, *, batch, step, ridge, steps, rng, unit="relu", mo
             for w, g in zip(weights, changes):
                 w *= dtype.type(rho)
                 w -= g
+            if (t + 1) % CHUNK == 0 or t + 1 == steps:
+                _still_finite(weights, mu, t + 1)
     return np.array(found, dtype=np.float64).reshape(len(found), len(weights), systems)
+
+
+def _still_finite(weights, step, steps):
+    if not all(np.isfinite(w).all() for w in weights):
+        raise ValueError(f"step must be smaller, or X scaled down: weights overflowed in {steps} steps, got {step!r}")
 
 
 def record(weights, layer, X, labels, *, batch, step, ridge, steps, rng, unit="relu", momentum=0.0, noise=0.0):
@@ -190,7 +200,7 @@ def record(weights, layer, X, labels, *, batch, step, ridge, steps, rng, unit="r
     rho, hot, unit = decay(step, ridge), np.eye(int(np.max(labels)) + 1)[labels], one_of("unit", unit, UNITS)
     velocity = [np.zeros_like(w) for w in weights]
     kept, found = [weights[layer][0].copy()], []
-    with one_thread():
+    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
         for _ in range(steps):
             drawn = rng.integers(0, len(X), (1, batch))
             for l, g in enumerate(gradient(weights, X[drawn], hot[drawn], unit)):
@@ -203,6 +213,7 @@ def record(weights, layer, X, labels, *, batch, step, ridge, steps, rng, unit="r
                 if l == layer:
                     found.append(g[0])
             kept.append(weights[layer][0].copy())
+    _still_finite(weights, step, steps)
     return np.array(kept), np.array(found)
 
 

@@ -9,10 +9,10 @@ and steps, one of them falling, beside the share of the initial singular values 
 Fading sums of random rank-B updates beside the limit law of their singular values. And the moves of the weights in a
 small network, with and without decay, with mini-batches and the full gradient.
 
-Draw: at equal epochs the rank rises from 20 to 64 with B; at equal S it does not, but falls a little. All networks lie
-on one curve of S, which falls through one half at S*. The mechanism is real all the same: sums of rank-B updates have
-the rank that the law foretells, in proportion to B / (mu lambda) while directions last. With decay and mini-batches the
-weights never come to rest.
+Draw: at equal epochs the rank rises from 20 to 64 with B; at equal S and equal mu it falls, by 7 or so. All networks
+lie near one curve of S, which falls through one half at S*; beyond it they keep the more the larger mu / B is. The
+mechanism is real all the same: sums of rank-B updates have the rank that the law foretells, in proportion to
+B / (mu lambda) while directions last. With decay and mini-batches the weights never come to rest.
 
     python figures/low_rank.py [--budget quick|standard|full] [--seed N] [--out runs/figures]
 """
@@ -24,7 +24,8 @@ import numpy as np
 
 import chaosnum as cn
 from proofs_checks import low_rank, low_rank_mechanism, low_rank_motion
-from proofs_checks.low_rank_training import SETTINGS, bed
+from proofs_checks.low_rank_bed import bed
+from proofs_checks.low_rank_training import SETTINGS
 
 BUDGETS = {
     "quick": {"systems": 1, "sizes": (8, 16, 64), "plans": 2, "draws": 2},
@@ -154,7 +155,7 @@ def draw(rows):
         forgetting.axvline(r["x"], color="0.35", lw=0.9, ls=":")
         forgetting.text(r["x"] + 0.12, 63, "S*", color="0.35", va="center")
     forgetting.set(xlabel="forgetting S = 2λ Σ μ", ylabel="rank of W (of 64)", ylim=(0, 68),
-                   title="one curve of S for all B and μ")  # fmt: skip
+                   title="near one curve of S for all B and μ")  # fmt: skip
     forgetting.legend(ncols=2, **BELOW)
 
     for colour, label, own, x, y in series("mechanism"):

@@ -35,7 +35,7 @@ A data set or a run of one's own
 from functools import lru_cache
 
 import chaosnum as cn
-from proofs_checks import low_rank_motion, low_rank_training
+from proofs_checks import low_rank_bed, low_rank_motion, low_rank_training
 from proofs_checks.low_rank_mechanism import MECHANISM
 from proofs_checks.low_rank_unrolling import ISOTROPIC, claims_for_run, unrolling_claim
 
@@ -91,9 +91,9 @@ def gradient_rank_claim(load, model, *, width=32, scales=None):
     return cn.Claim(
         "S2.1",
         "The gradient of a mini-batch has rank min(d, B R), less one before softmax and behind batch normalisation.",
-        SOURCE + "; equalities derived",
+        SOURCE + " (at most min(d, B R): stated); equality, classes - 1 and B - 1 derived",
         "batch",
-        origin="stated",
+        origin="derived",
         name="gradient-rank",
         model=model,
         measure=measure,
@@ -120,15 +120,17 @@ def claims_for(X, labels, *, step=0.1, ridge=0.008, width=64, depth=3, batches=(
     Parameters
     ----------
     X : array_like, float, shape (N, n)
-        Entries of order 1, 64 rows or more.
+        Entries of order 1, 128 rows or more.
     labels : array_like, shape (N,)
         Classes, as whole numbers.
     step, ridge : float
-        mu and lambda; PyTorch's weight_decay is 2 lambda.
+        mu and lambda; PyTorch's weight_decay is 2 lambda. 1e-4 <= 2 mu lambda < 1: training takes 40 / (2 mu lambda)
+        steps or so.
     width, depth : int
-        Of the network: hidden layers, 2 or more, of this width, 16 or more.
+        Of the network: hidden layers, 2 to 16, of this width, 16 to 1024.
     batches : tuple of two int
-        Batch sizes that are compared, small and large.
+        A small batch size and a large one. Batches up to eight times the small one are compared, so that it is at most
+        N / 8.
     model : str
 
     Returns
@@ -138,27 +140,30 @@ def claims_for(X, labels, *, step=0.1, ridge=0.008, width=64, depth=3, batches=(
     Raises
     ------
     ValueError
-        2 mu lambda >= 1 or lambda = 0; a network too small; fewer than 64 rows, one class, rank below 2; gradients
-        that are all zero.
+        2 mu lambda out of range; a network too small or too large; fewer than 128 rows, one class, rank below 2;
+        batches that are not two, do not ascend, or exceed the rows; gradients that are all zero, or weights that
+        overflow in the first steps.
 
     Examples
     --------
     >>> X, y = cn.bundled.breast_cancer()
     >>> verdicts = cn.verify(claims_for(X, y, step=0.05, ridge=0.01, width=32))
     """
-    from chaosnum.check import at_least, positive
+    from chaosnum.check import at_least, positive, whole
 
     found = cn.low_rank_mlp.rows(X, labels)
-    at_least("rows of X", len(found[0]), 64)
-    at_least("width", width, 16)
-    at_least("depth", depth, 2)
+    count = at_least("rows of X", len(found[0]), 128)
+    width, depth = whole("width", width, 16, 1024), whole("depth", depth, 2, 16)
     positive("ridge", ridge)
-    cn.low_rank.decay(step, ridge)
-    small, large = (at_least("batches", b, 1) for b in batches)
+    if not 1.0 - cn.low_rank.decay(step, ridge) >= 1e-4:
+        raise ValueError(f"2 step ridge must lie in [1e-4, 1), or training takes too long, got {2 * step * ridge!r}")
+    if not isinstance(batches, (tuple, list)) or len(batches) != 2:
+        raise ValueError(f"batches must be two whole numbers, a small and a large one, got {batches!r}")
+    small, large = whole("small batch", batches[0], 1, count // 8), whole("large batch", batches[1], 1, count)
     if not small < large:
         raise ValueError(f"batches must ascend, got {small} and {large}")
     settings = {"step": step, "ridge": ridge, "width": width, "depth": depth}
-    low_rank_training.first_gradient(found, settings)
+    low_rank_bed.first_steps(found, settings, small)
     lags = (1, 4, max(5, (width - 1) // 4))
     return (
         gradient_rank_claim(lambda: found, model, width=min(32, width), scales=[3, 4, 8, 16]),

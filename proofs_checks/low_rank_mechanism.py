@@ -78,14 +78,14 @@ MECHANISM = cn.Claim(
     measure=mechanism,
     predicts=COUNTED,
     scales={"quick": [0.1, 0.4], "standard": [0.05, 0.1, 0.2, 0.4]},
-    replicas={"quick": 12, "standard": 20, "full": 64},
+    replicas={"quick": 24, "standard": 24, "full": 64},  # counts are often equal, and 22 equal ones still tell
     params={"batch": (1, 2, 4), "dim": 240, "eps": 1e-3},
     domain={"eps": (1e-6, 0.5)},
     asymptotic="small",
     controls=(
         cn.Control("finite-pool", "The updates come from d / 8 fixed pairs: not isotropic.", measure=few_directions,
-                   scales=[0.1], replicas=10, predicts={RANK: COUNTED[RANK]}),
+                   scales=[0.1], replicas=24, predicts={RANK: COUNTED[RANK]}),
         cn.Control("momentum", "Heavy ball: older updates count.", measure=mechanism_momentum, scales=[0.4],
-                   replicas=6),
+                   replicas=24),
     ),
 )  # fmt: skip

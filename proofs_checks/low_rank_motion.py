@@ -96,25 +96,26 @@ def convergence_claims(load, model, settings, batch=4):
         return lambda forgetting, **params: measure(forgetting, **params | {"case": case})
 
     common = {
-        "source": SOURCE + ", abstract of earlier versions", "scale": "forgetting", "origin": "stated",
-        "model": model, "measure": measure, "quantity": "move / move at T/4",
+        "scale": "forgetting", "model": model, "measure": measure, "quantity": "move / move at T/4",
         "replicas": {"quick": 4, "standard": 5, "full": 12},
     }  # fmt: skip
     fixed = {"batch": batch, **{key: settings[key] for key in ("step", "ridge")}}
     moving = cn.Claim(
         "S2.5", "With weight decay and mini-batches the weights do not come to rest.", name="no-convergence",
+        source=SOURCE + ", abstract of earlier versions", origin="stated",
         predicts=cn.LimitCurve(1.0, margin=0.2, words="1"), params={"case": MOVING, **fixed},
         scales={"quick": [6.4], "standard": [6.4, 12.8]},
         controls=tuple(cn.Control(case.replace(", ", "-and-").replace(" ", "-"), f"{case.capitalize()}.",
-                                  measure=other(case), replicas=5, scales=[3.2]) for case in CASES),
+                                  measure=other(case), replicas=10, scales=[3.2]) for case in CASES),
         **common,
     )  # fmt: skip
     resting = cn.Claim(
         "S2.5", "Without weight decay, or with the full gradient, the moves fall.", name="convergence",
+        source="derived, in proofs_checks/low_rank_motion.py", origin="derived",
         predicts=cn.LimitCurve(upper=0.5, words="0.5"), params={"case": CASES, **fixed},
         scales={"quick": [3.2], "standard": [3.2, 6.4]},
         controls=(cn.Control("decay-and-mini-batches", "Weight decay and mini-batches.", measure=other(MOVING),
-                             scales=[6.4], replicas=5),),
+                             scales=[6.4], replicas=10),),
         **common,
     )  # fmt: skip
     return moving, resting

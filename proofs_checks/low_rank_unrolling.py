@@ -55,9 +55,9 @@ def unrolling_claim(load, model, *, settings=NETWORK, batches=(1, 4), lags=(1, 4
     return cn.Claim(
         "S2.2",
         "W_T is a fading sum of the last n gradients to rounding; beyond rank n B it is below rho^n ||W_(T-n)||.",
-        SOURCE + " (identity); bounds derived",
+        SOURCE + " (identity: stated); bounds derived",
         "lag",
-        origin="stated",
+        origin="derived",
         qualified="With n B < d the factor rho^n is near 1 in a network that learns: the bound is sharp for orthogonal "
         "initial weights, and says little later.",
         name="unrolling",
@@ -108,7 +108,7 @@ def isotropic_noise(lag, **params):
 ISOTROPIC = cn.Claim(
     "S2.2",
     "On isotropic updates of rank B the bound is close while rho^n falls by a factor of twenty.",
-    SOURCE + " (identity); bounds derived",
+    SOURCE + " (identity: stated); bounds derived",
     "lag",
     origin="derived",
     name="unrolling",
@@ -145,11 +145,12 @@ def claims_for_run(weights, gradients, step, ridge, *, batch, shared=1, model="o
     Raises
     ------
     ValueError
-        As :func:`chaosnum.low_rank.unroll` does.
+        As :func:`chaosnum.low_rank.unroll` does, or a gradient of rank above batch * shared.
     """
     import numpy as np
 
     found = cn.low_rank.unroll(weights, gradients, step, ridge, batch=batch, shared=shared)
+    cn.low_rank_layers.ranks_at_most(gradients, batch, shared)
     spoilt = np.array(gradients, dtype=np.float64)
     spoilt[-1] = 0.0
     without = cn.low_rank.unroll(weights, spoilt, step, ridge, batch=batch, shared=shared) if spoilt.any() else None
@@ -167,8 +168,8 @@ def claims_for_run(weights, gradients, step, ridge, *, batch, shared=1, model="o
     lags = np.unique(np.geomspace(1, len(found.lags), 6).round().astype(int)).tolist()
     return (
         cn.Claim(
-            "S2.2", "W_T is a fading sum of the last n gradients to rounding, and obeys the bounds.", SOURCE, "lag",
-            origin="stated", name="unrolling", model=model, measure=measure, predicts=UNROLLED, scales=lags,
-            replicas=2, controls=controls,
+            "S2.2", "W_T is a fading sum of the last n gradients to rounding, and obeys the bounds.",
+            SOURCE + " (identity: stated); bounds derived", "lag", origin="derived", name="unrolling", model=model,
+            measure=measure, predicts=UNROLLED, scales=lags, replicas=2, controls=controls,
         ),
     )  # fmt: skip

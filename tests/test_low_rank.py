@@ -73,6 +73,7 @@ def test_what_unroll_refuses():
         ((weights, gradients, 0.4, 0.05), {"batch": 2, "shared": 4}, "vacuous, got 8"),
         ((weights, gradients, 0.4, 0.05), {"lags": [4]}, r"lags must be a whole number in \[1, 3\], got 4"),
         ((np.where(weights > 2, np.nan, weights), gradients, 0.4, 0.05), {}, "weights must be finite"),
+        ((weights, gradients * 1e300, 1e10, 1e-12), {}, "step . gradients must not exceed 1e16 times the weights"),
     ]
     for args, options, words in refused:
         with pytest.raises(ValueError, match=words) as error:
@@ -87,6 +88,29 @@ def test_rank_is_counted_above_the_tolerance():
     for bad, words in ((np.zeros((2, 2)), "must not be zero"), (np.ones(3), "must be a matrix")):
         with pytest.raises(ValueError, match=words):
             LR.rank(bad)
+
+
+def test_scale_does_not_matter():
+    """Squares of 1e300 overflow and those of 1e-300 vanish; ranks and ratios do neither."""
+    for factor in (1e300, 1e-300):
+        assert LR.rank(factor * np.eye(3)) == 3
+        assert LR.threshold(factor * np.eye(3), 2 * factor * np.eye(3)) == pytest.approx(math.log(500 / 3**0.5))
+        assert LR.least_move(factor * np.eye(3), 0.5, 1) == pytest.approx(2**0.5 * factor)
+    weights, gradients, _ = run()
+    plain = LR.unroll(weights, gradients, 0.4, 0.05, batch=2)
+    for factor in (2.0**900, 2.0**-900):
+        found = LR.unroll(weights * factor, gradients * factor, 0.4, 0.05, batch=2)
+        np.testing.assert_array_equal(found.frobenius, plain.frobenius)
+        np.testing.assert_array_equal(found.residual, plain.residual)
+
+
+def test_what_the_threshold_refuses():
+    for args, words in (((np.eye(3), np.ones(3)), "end must be a matrix"), ((np.ones(3), np.eye(3)), "start must be a"),
+                        ((np.eye(3), np.eye(4)), r"end must have the shape of start, \(3, 3\), got \(4, 4\)"),
+                        ((np.eye(3), np.zeros((3, 3))), "must not be zero")):  # fmt: skip
+        with pytest.raises(ValueError, match=words) as error:
+            LR.threshold(*args)
+        assert "\n" not in str(error.value)
 
 
 def test_steps_and_forgetting():
@@ -156,9 +180,24 @@ def test_what_layers_refuse():
     for args, words in ((("pool", ones, [0, 1, 0], 2, 8), "kind must be one of"),
                         (("batch-norm", ones[:2], [0, 1], 2, 8), "batch must be a whole number >= 3"),
                         (("dense", 0 * ones, [0, 1, 0], 2, 8), "gradient must not be zero"),
+                        (("dense", ones, [0, 1, 9], 3, 8), r"labels must be whole numbers in \[0, 2\], got 9"),
+                        (("dense", ones, [0, 1, -1], 3, 8), r"labels must be whole numbers in \[0, 2\], got -1"),
+                        (("dense", ones, [0, 1, 0.5], 3, 8), r"labels must be whole numbers in \[0, 2\], got 0.5"),
+                        (("dense", ones, [0, 1], 3, 8), "labels must be one for each of the 3 rows"),
                         (("dense", ones * np.nan, [0, 1, 0], 2, 8), "X must be finite")):  # fmt: skip
         with pytest.raises(ValueError, match=words):
             LAYERS.layer_gradient(*args, seed=1)
+
+
+def test_gradients_of_a_run_have_the_rank_that_is_said():
+    _, gradients, _ = run(batch=2)
+    LAYERS.ranks_at_most(gradients, 2)
+    LAYERS.ranks_at_most(gradients, 1, 2)
+    LAYERS.ranks_at_most(gradients.astype(np.float32), 2)  # rounding of its type
+    gradients[5] += np.random.default_rng(1).standard_normal(gradients[5].shape)
+    for given in (gradients, gradients.astype(np.float32)):
+        with pytest.raises(ValueError, match="^gradients must have rank <= batch . shared = 2, got rank 7 at t = 5$"):
+            LAYERS.ranks_at_most(given, 2)
 
 
 # --- training -----------------------------------------------------------------------------------------------------
@@ -231,14 +270,22 @@ def test_orthogonal_weights_and_accuracy():
 
 def test_what_training_refuses():
     X, y = np.eye(4), [0, 1, 0, 1]
-    for args, words in (((X, [0, 0, 0, 0]), "y must have 2 classes"), ((np.ones((4, 3)), y), "rank 2 or more"),
-                        ((X[:3], y), "a row for each of the 4"), ((X, [0, 1, 0.5, 1]), "whole numbers"),
+    for args, words in (((X, [0, 0, 0, 0]), "labels must have 2 classes"), ((np.ones((4, 3)), y), "rank 2 or more"),
+                        ((X[:3], y), "a row for each of the 4"), ((X, [0, 1, 0.5, 1]), "labels must be whole numbers"),
+                        ((X * 1e200, y), r"X must lie in \[-1e\+12, 1e\+12\], got an entry of magnitude 1e\+200"),
+                        ((X, [0, 1, np.nan, 1]), "labels must be finite"),
                         ((X + np.inf, y), "X must be finite")):  # fmt: skip
         with pytest.raises(ValueError, match=words):
             NET.rows(*args)
     dead = [-np.ones((1, 4, 3)), np.ones((1, 3, 2))]
     with pytest.raises(ValueError, match="gradients must not all be zero"):
         NET.train(dead, X, np.array(y), batch=2, step=0.1, ridge=0.0, steps=1, rng=np.random.default_rng(1))
+    big = 1e4 * np.random.default_rng(2).standard_normal((40, 16))
+    for train in (NET.train, lambda w, *a, **o: NET.record(w, 0, *a, **o)):
+        rng = np.random.default_rng(1)
+        start = NET.initial([16, 32, 32, 2], 1, rng, dtype=np.float32)
+        with pytest.raises(ValueError, match="step must be smaller, or X scaled down: weights overflowed in 50 steps"):
+            train(start, big, np.arange(40) % 2, batch=8, step=10.0, ridge=0.0, steps=50, rng=rng)
     with pytest.raises(ValueError, match="2 step ridge"):
         NET.train(dead, X, np.array(y), batch=2, step=1.0, ridge=0.5, steps=1, rng=None)
 
