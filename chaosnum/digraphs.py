@@ -66,21 +66,46 @@ class Digraphs:
 
 
 def strongly_connected(adjacency):
-    """Whether everybody is reached from everybody in one graph, bool or weights of shape (agents, agents) -> bool."""
-    pattern = sparse.csr_array(np.asarray(adjacency) != 0)
-    return csgraph.connected_components(pattern, directed=True, connection="strong")[0] == 1
+    """Whether everybody is reached from everybody in one graph -> bool.
+
+    Parameters
+    ----------
+    adjacency : array_like, bool or weights, shape (agents, agents)
+
+    Raises
+    ------
+    ValueError
+        No square matrix, or NaN.
+    """
+    return _strong(_square("adjacency", adjacency))
+
+
+def _strong(matrix):
+    pattern = sparse.csr_array(matrix != 0)
+    return bool(csgraph.connected_components(pattern, directed=True, connection="strong")[0] == 1)
 
 
 def row_stochastic(adjacency):
-    """Equal weights for all that one hears: A_ij = 1 / (number heard by i) -> ndarray, float64, the same shape."""
-    adjacency = np.asarray(adjacency, dtype=np.float64)
-    return adjacency / adjacency.sum(axis=-1, keepdims=True)
+    """Equal weights for all that one hears: A_ij = 1 / (number heard by i) -> ndarray, float64, the same shape.
+
+    Parameters
+    ----------
+    adjacency : array_like, bool or 0 and 1, shape (agents, agents) or (period, agents, agents)
+
+    Raises
+    ------
+    ValueError
+        Another shape, NaN, negative entries, a row without an edge.
+    """
+    return _shares("adjacency", adjacency, -1)
 
 
 def column_stochastic(adjacency):
-    """Equal shares for all that hear one: B_ij = 1 / (number that hear j) -> ndarray, float64, the same shape."""
-    adjacency = np.asarray(adjacency, dtype=np.float64)
-    return adjacency / adjacency.sum(axis=-2, keepdims=True)
+    """Equal shares for all that hear one: B_ij = 1 / (number that hear j) -> ndarray, float64, the same shape.
+
+    Parameters and errors as of :func:`row_stochastic`, with columns for rows.
+    """
+    return _shares("adjacency", adjacency, -2)
 
 
 def random_adjacency(agents, period, *, seed, density=0.25):
@@ -101,7 +126,7 @@ def random_adjacency(agents, period, *, seed, density=0.25):
     """
     agents, period = whole("agents", agents, 2), whole("period", period, 1)
     density = in_range("density", density, 0.0, 1.0, open_low=False)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed, 0))
     found = np.empty((period, agents, agents), dtype=bool)
     for graph in found:
         graph[:] = rng.random((agents, agents)) < density
@@ -130,8 +155,8 @@ def scattered(adjacency, period, *, seed):
     adjacency : ndarray, bool, shape (period, agents, agents)
         With all self-loops at every step.
     """
-    edges, period = np.asarray(adjacency) != 0, whole("period", period, 2)
-    when = np.random.default_rng(seed).integers(period, size=edges.shape)
+    edges, period = _square("adjacency", adjacency) != 0, whole("period", period, 2)
+    when = np.random.default_rng(whole("seed", seed, 0)).integers(period, size=edges.shape)
     return (edges & (when == np.arange(period)[:, None, None])) | np.eye(len(edges), dtype=bool)
 
 
@@ -158,6 +183,8 @@ def from_adjacency(adjacency, *, connectivity="each"):
     if not np.isin(adjacency, (0.0, 1.0)).all():
         raise ValueError(f"adjacency must hold 0 and 1, got {adjacency[~np.isin(adjacency, (0.0, 1.0))][0]:g}")
     _self_loops("adjacency", adjacency)
+    one_of("connectivity", connectivity, CONNECTIVITY)
+    _connected("adjacency", adjacency, connectivity, "")
     return sequence(row_stochastic(adjacency), column_stochastic(adjacency), connectivity=connectivity)
 
 
@@ -241,11 +268,32 @@ def _sums(name, weights, axis):
         raise ValueError(f"{name}[{k}] must be {kind}, got {line} {i} of sum {sums[k, i]:.15g}")
 
 
-def _connected(name, weights, connectivity):
+def _connected(name, weights, connectivity, kind="the weights of "):
     if connectivity == "joint":
-        if not strongly_connected(weights.any(axis=0)):
+        if not _strong(weights.any(axis=0)):
             raise ValueError(f"{name} must have a strongly connected union of its graphs, got one that is not")
         return
     for k, graph in enumerate(weights):
-        if not strongly_connected(graph):
-            raise ValueError(f"{name}[{k}] must be the weights of a strongly connected graph, got one that is not")
+        if not _strong(graph):
+            raise ValueError(f"{name}[{k}] must be {kind}a strongly connected graph, got one that is not")
+
+
+def _square(name, matrix):
+    matrix = finite_array(name, matrix)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        raise ValueError(f"{name} must be a square matrix (agents, agents), got shape {matrix.shape}")
+    return matrix
+
+
+def _shares(name, adjacency, axis):
+    """Every entry over the sum of its row (axis -1) or column (-2)."""
+    adjacency = finite_array(name, adjacency)
+    if adjacency.ndim not in (2, 3) or adjacency.shape[-1] != adjacency.shape[-2]:
+        raise ValueError(f"{name} must be square matrices ([period,] agents, agents), got shape {adjacency.shape}")
+    if (adjacency < 0).any():
+        raise ValueError(f"{name} must be nonnegative, got {adjacency.min():g}")
+    sums, line = adjacency.sum(axis=axis, keepdims=True), "row" if axis == -1 else "column"
+    if not sums.all():
+        empty = np.argwhere(np.squeeze(sums, axis) == 0)[0].tolist()
+        raise ValueError(f"{name} must have an edge in every {line}, got none in {line} {empty[-1]}")
+    return adjacency / sums

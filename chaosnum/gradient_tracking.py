@@ -37,6 +37,7 @@ import numpy as np
 from chaosnum.check import finite_array, one_of, positive, whole
 from chaosnum.gradient_tracking_law import check_agents
 
+SAMPLES = 200  # of a window, or a few more
 METHODS = ("tracking", "untracked", "zero-start", "same-sample", "resampled")
 
 
@@ -115,8 +116,7 @@ def _iterate(objectives, graphs, s, rng, x, shape, method):
         new = gradient(x, xi)
         if method != "untracked":
             y = (B @ y.reshape(flat)).reshape(shape)
-            y += new
-            y -= g
+            y += new - g  # exact where they are close: round-off does not add up
         g, k = new, k + 1
 
 
@@ -143,7 +143,7 @@ def plateau(objectives, graphs, step, *, burn, window, replicas, seed, method="t
     burn, window = whole("burn", burn, 0), whole("window", window, 1)
     path = iterate(objectives, graphs, step, replicas=replicas, seed=whole("seed", seed, 0), start=start, method=method)
     # neighbouring iterates say the same: one in `stride`, coprime to the period so that all phases come equally often
-    stride = next(q for q in range(max(1, window // 400), 10 * window + 9) if math.gcd(q, graphs.period) == 1)
+    stride = next(q for q in range(max(1, window // SAMPLES), 10 * window + 9) if math.gcd(q, graphs.period) == 1)
     count = graphs.period * math.ceil(window / (stride * graphs.period))
     last = burn + stride * (count - 1)
     optimum, sums, mean = objectives.optimum, np.zeros(3), np.zeros((replicas, objectives.dim))
@@ -151,7 +151,7 @@ def plateau(objectives, graphs, step, *, burn, window, replicas, seed, method="t
         for k, x in enumerate(path):
             if k >= burn and (k - burn) % stride == 0:
                 error = x - optimum
-                average = np.tensordot(graphs.phi[k % graphs.period], error, axes=1)
+                average = (graphs.phi[k % graphs.period] @ error.reshape(len(x), -1)).reshape(error.shape[1:])
                 apart = error - average
                 sums += np.vdot(error, error) / len(x), np.vdot(average, average), np.vdot(apart, apart) / len(x)
                 mean += error.mean(axis=0)

@@ -47,26 +47,32 @@ def composite(objectives, graphs, step):
     ValueError
         step <= 0, or numbers of agents that differ.
     """
+    fixed, slope = _parts(objectives, graphs)
+    return (fixed + positive("step", step) * slope).max(axis=0)
+
+
+def _parts(objectives, graphs):
+    """M(s) = fixed + s slope at each step of the period -> two ndarrays, float64, shape (period, 3, 3)."""
     check_agents(objectives, graphs)
-    s, m = positive("step", step), objectives.agents
+    m = objectives.agents
     L = np.linalg.eigvalsh(objectives.hessians).max()
     mu = np.linalg.eigvalsh(objectives.hessians.mean(axis=0))[0]
-    unit, found = np.eye(m), []
+    unit, fixed, slope = np.eye(m), [], []
     for k, (A, B) in enumerate(zip(graphs.A, graphs.B)):
         phi, pi = graphs.phi[k], graphs.pi[k]
         phi1, pi1 = (v[(k + 1) % graphs.period] for v in (graphs.phi, graphs.pi))
         a, r = phi1 @ pi, np.sqrt((1.0 / phi).sum())
         c = np.linalg.norm(np.sqrt(phi1)[:, None] * (A - phi) / np.sqrt(phi), 2)  # A (I - 1 phi^T) = A - 1 phi^T
         t = np.linalg.norm((B - pi1[:, None]) * np.sqrt(pi) / np.sqrt(pi1)[:, None], 2)
-        total = np.array([m * L, L * r, 0.0])
-        tracked = total + [0.0, 0.0, 1.0]  # Y + |sum y|
-        moved = s * np.sqrt(pi.max()) * tracked + [0.0, np.linalg.norm((A - unit) / np.sqrt(phi), 2), 0.0]
-        found.append([
-            [1.0 - s * a * m * mu, s * a * L * r, s * np.sqrt(phi1**2 @ pi)],
-            s * np.sqrt((phi1 * pi).max()) * tracked + [0.0, c, 0.0],
-            L / np.sqrt(pi1.min()) * moved + [0.0, 0.0, t],
+        tracked = np.array([m * L, L * r, 1.0])  # Y + |sum y|
+        step, apart = L / np.sqrt(pi1.min()), np.linalg.norm((A - unit) / np.sqrt(phi), 2)
+        fixed.append([[1.0, 0.0, 0.0], [0.0, c, 0.0], [0.0, step * apart, t]])
+        slope.append([
+            [-a * m * mu, a * L * r, np.sqrt(phi1**2 @ pi)],
+            np.sqrt((phi1 * pi).max()) * tracked,
+            step * np.sqrt(pi.max()) * tracked,
         ])  # fmt: skip
-    return np.max(found, axis=0)
+    return np.array(fixed), np.array(slope)
 
 
 def guaranteed_step(objectives, graphs):
@@ -77,8 +83,8 @@ def guaranteed_step(objectives, graphs):
     ValueError
         Numbers of agents that differ; graphs that do not contract at every step.
     """
-    check_agents(objectives, graphs)
-    contraction = composite(objectives, graphs, 1e-300)[[1, 2], [1, 2]].max()
+    fixed, slope = _parts(objectives, graphs)
+    contraction = fixed[:, [1, 2], [1, 2]].max()
     if not contraction < 1.0:
         raise ValueError(f"graphs must contract at every step, got a factor of {contraction:.6g}")
     L = np.linalg.eigvalsh(objectives.hessians).max()
@@ -86,7 +92,7 @@ def guaranteed_step(objectives, graphs):
     highest = 2.0 / (graphs.overlap.max() * graphs.agents * (L + mu))
 
     def excess(logarithm):  # of det(I - M), which is positive below the first step with spectral radius 1
-        return -np.linalg.det(np.eye(3) - composite(objectives, graphs, np.exp(logarithm)))
+        return -np.linalg.det(np.eye(3) - (fixed + np.exp(logarithm) * slope).max(axis=0))
 
     steps = np.log(highest) + np.linspace(-30.0, 0.0, 61)
     for low, high in zip(steps, steps[1:]):

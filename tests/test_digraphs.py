@@ -59,7 +59,7 @@ def test_joint_connectivity():
     assert graphs.phi.min() > 0
     with pytest.raises(ValueError, match="strongly connected graph, got one that is not"):
         D.from_adjacency(scattered)
-    with pytest.raises(ValueError, match="A must have a strongly connected union"):
+    with pytest.raises(ValueError, match="adjacency must have a strongly connected union"):
         D.from_adjacency([np.eye(3), np.eye(3)], connectivity="joint")
 
 
@@ -94,3 +94,24 @@ def test_what_is_refused():
     D.sequence(half * (1 + 4e-13), half)  # round-off is none of our business
     with pytest.raises(ValueError, match="row-stochastic"):
         D.sequence(half * (1 + 4e-12), half)
+
+
+def test_one_matrix_is_checked_by_its_name():
+    broken = np.eye(3)
+    refused = [
+        (lambda: D.row_stochastic([[0, 0], [1, 1]]), "adjacency must have an edge in every row, got none in row 0"),
+        (lambda: D.column_stochastic([[[1, 0], [1, 0]]]), "an edge in every column, got none in column 1"),
+        (lambda: D.row_stochastic([[1, -1], [1, 1]]), "adjacency must be nonnegative"),
+        (lambda: D.row_stochastic([1, 1]), "adjacency must be square matrices"),
+        (lambda: D.strongly_connected([[np.nan, 1], [1, 1]]), "adjacency must be finite"),
+        (lambda: D.strongly_connected([1, 1]), "adjacency must be a square matrix"),
+        (lambda: D.scattered(np.ones((2, 3)), 2, seed=1), "adjacency must be a square matrix"),
+        (lambda: D.scattered(np.ones((2, 2)), 2, seed=-1), "seed must"),
+        (lambda: D.random(3, 1, seed=-1), "seed must"),
+        (lambda: D.from_adjacency(broken), r"adjacency\[0\] must be a strongly connected graph"),
+        (lambda: D.from_adjacency([broken, broken], connectivity="joint"), "adjacency must have a strongly connected"),
+    ]
+    for call, words in refused:
+        with pytest.raises(ValueError, match=words) as caught:
+            call()
+        assert "\n" not in str(caught.value)

@@ -268,7 +268,7 @@ def test_dependent_trials_between_two_binomials_raise_no_more_alarms():
         (lambda: LimitCurve(math.nan), "curve must lie in"),
         (lambda: LimitCurve(upper=math.inf), "upper must lie in"),
         (lambda: LimitCurve(1.0, margin=0), "margin must lie in"),
-        (lambda: LimitCurve(1.0, statistic="mode"), "statistic must be one of mean, median, frequency, every, got 'mode'"),
+        (lambda: LimitCurve(1.0, statistic="mode"), "statistic must be one of mean, median, frequency, every, got"),
         (lambda: LimitCurve(1.0, statistic=1.0), "statistic must lie in"),
         (lambda: LimitCurve(1.0, trials=0), "trials must be a whole number >= 1"),
         (lambda: LimitCurve(1.0, last=0), "last must be a whole number >= 1"),
