@@ -14,10 +14,12 @@ and a step mu here is a step 2 mu there. At w = 0 sgn is 0 and the factor is 1: 
 never leaves w = 0: all its gradients are zero.
 
 What is known exactly, from one step at any w to floors and thresholds, is in :mod:`chaosnum.planted_relu_law` for
-Gaussian rows and in :mod:`chaosnum.planted_relu_rows` for rows of data.
+Gaussian rows and in :mod:`chaosnum.planted_relu_rows` for rows of data. Quantisers are checked in
+:mod:`chaosnum.planted_relu_sender`.
 
 What goes wrong: labels that no unit has (the iterates then stay on a floor); distances squared below 1e-28 |w*|^2,
-where double precision ends; and taking m rows of one fixed batch for m fresh ones.
+where double precision ends; rows or weights whose fourth powers leave double precision (largest components are refused
+outside [1e-30, 1e30]); and taking m rows of one fixed batch for m fresh ones.
 
 References: Soltanolkotabi, NIPS 2017, arXiv 1705.04591 (gradient, start; recalled); Kalan, Soltanolkotabi, Avestimehr,
 arXiv 1901.06587 (SGD and quantised SGD).
@@ -29,8 +31,11 @@ import numpy as np
 
 from chaosnum.blas import one_thread
 from chaosnum.check import finite_array, in_range, nonnegative, positive, whole
+from chaosnum.planted_relu_sender import sender
 
 FLOOR = 1e-28  # of squared distances relative to |w*|^2: below it they are rounding
+MAGNITUDES = 1e-30, 1e30  # of the largest component of rows and weights
+MOST = 10**8  # numbers of one array: 800 MB
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Gaussian:
     dim: int
 
     def __post_init__(self):
-        whole("dim", self.dim, 1)
+        object.__setattr__(self, "dim", whole("dim", self.dim, 1))
 
     def draw(self, rng, runs, batch):
         """Rows for every run -> ndarray, float64, shape (runs, batch, dim)."""
@@ -52,18 +57,19 @@ class Rows:
 
     Parameters
     ----------
-    X : array_like, float64, shape (n, d)
+    rows : array_like, float64, shape (n, d)
     """
 
-    def __init__(self, X):
-        self.X = finite_array("X", X, ndim=2)
-        self.dim = self.X.shape[1]
-        if not self.X.any():
-            raise ValueError("X must have a row that is not zero, or all gradients are zero, got none")
+    def __init__(self, rows):
+        self.table = finite_array("rows", rows, ndim=2)
+        self.dim = self.table.shape[1]
+        if not self.table.any():
+            raise ValueError("rows must have one that is not zero, or all gradients are zero, got none")
+        sized("rows", self.table)
 
     def draw(self, rng, runs, batch):
         """Rows for every run -> ndarray, float64, shape (runs, batch, d)."""
-        return self.X[rng.integers(0, len(self.X), (runs, batch))]
+        return self.table[rng.integers(0, len(self.table), (runs, batch))]
 
 
 def labels(X, w_star, noise=0.0, rng=None):
@@ -130,7 +136,7 @@ def run(inputs, w_star, w, *, step, batch, horizon, rng, workers=1, quantiser=No
     ----------
     inputs : Gaussian, Rows, or any object with `dim` and `draw(rng, runs, batch)`
     w_star : array_like, float64, shape (d,), not 0
-    w : array_like, float64, shape (R, d)
+    w : array_like, float64, shape (R, d), R >= 1
         Where the runs start.
     step : float, above 0
     batch : int
@@ -140,8 +146,8 @@ def run(inputs, w_star, w, *, step, batch, horizon, rng, workers=1, quantiser=No
     rng : numpy.random.Generator
     workers : int, default 1
     quantiser : object with `quantise(v, rng)`, or such a function, optional
-        Is given one vector, shape (d,), and returns as many numbers; one with ``batched = True`` is given all of them
-        at once, shape (R, workers, d).
+        Is given one vector, shape (d,), and returns as many floats; one with ``batched = True`` is given all of them
+        at once, shape (R, workers, d). See :mod:`chaosnum.planted_relu_sender`.
     noise : float, default 0
         Standard deviation of the labels' noise.
 
@@ -152,29 +158,71 @@ def run(inputs, w_star, w, *, step, batch, horizon, rng, workers=1, quantiser=No
     Raises
     ------
     ValueError
-        Wrong shapes, w* = 0, a batch that the workers cannot share, a quantiser that returns anything else than finite
-        numbers of the right shape, or iterates that overflow.
+        Wrong shapes or magnitudes, w* = 0, a batch that the workers cannot share, inputs or a quantiser that return
+        anything else than finite floats of the right shape, more than 1e8 numbers at once, or iterates that overflow.
     """
+    if not hasattr(inputs, "dim") or not callable(getattr(inputs, "draw", None)):
+        raise ValueError(f"inputs must have dim and draw(rng, runs, batch), got {inputs!r}")
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}")
     w_star, w = planted(w_star, inputs.dim), finite_array("w", w, ndim=2)
-    if w.shape[1] != inputs.dim:
-        raise ValueError(f"w must have shape (runs, {inputs.dim}), got {w.shape}")
-    step, noise = positive("step", step), nonnegative("noise", noise)
-    share, horizon = shared(batch, workers), whole("horizon", horizon, 1)
-    send = None if quantiser is None else sender(quantiser)
+    if w.shape[1] != inputs.dim or not len(w):
+        raise ValueError(f"w must have shape (runs, {inputs.dim}) with runs >= 1, got {w.shape}")
+    if not np.abs(w).max() < 1e99:
+        raise ValueError(f"w must have components in (-1e99, 1e99), got {np.abs(w).max():.3g}")
+    step, noise = positive("step", step), in_range("noise", noise, 0.0, MAGNITUDES[1], open_low=False)
+    workers, share, horizon = whole("workers", workers, 1), shared(batch, workers), whole("horizon", horizon, 1)
     runs, d = w.shape
+    at_once("runs * batch * dim", runs * share * workers * d)
+    at_once("(horizon + 1) * runs", (horizon + 1) * runs)
+    send = None if quantiser is None else sender(quantiser, (runs, workers, d))
     squares = np.empty((horizon + 1, runs))
     squares[0] = ((w - w_star) ** 2).sum(axis=1)
     for t in range(horizon):
-        X = inputs.draw(rng, runs, share * workers)
-        with one_thread():
+        X = _drawn(inputs, rng, runs, share * workers)
+        with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # told by the squares
             y = labels(X, w_star, noise, rng).reshape(runs, workers, share)
             g = gradient(w[:, None, :], X.reshape(runs, workers, share, d), y)
-        g = g if send is None else send(g, rng)
-        w = w - step * g.mean(axis=1)
-        squares[t + 1] = ((w - w_star) ** 2).sum(axis=1)
+            try:
+                g = g if send is None else send(g, rng)
+            except ValueError:
+                if squares[t].max() > 1e20 * (squares[0].max() + w_star @ w_star):  # not the quantiser's fault
+                    raise _diverged(step) from None
+                raise
+            w = w - step * g.mean(axis=1)
+            squares[t + 1] = ((w - w_star) ** 2).sum(axis=1)
         if not squares[t + 1].max() < 1e200:
-            raise ValueError(f"step must be small enough for the iterates to stay finite, got {step:.3g}: |w| > 1e100")
+            finite_array("draw(rng, runs, batch)", X)
+            raise _diverged(step)
     return Path(w, squares)
+
+
+def _diverged(step):
+    return ValueError(f"step must be small enough for the iterates to stay finite, got {step:.3g}: they diverge")
+
+
+def _drawn(inputs, rng, runs, batch):
+    """Rows of the right shape."""
+    X = inputs.draw(rng, runs, batch)
+    if not isinstance(X, np.ndarray) or X.dtype.kind != "f" or X.shape != (runs, batch, inputs.dim):
+        what = f"{X.dtype} of shape {X.shape}" if isinstance(X, np.ndarray) else type(X).__name__
+        raise ValueError(f"draw(rng, runs, batch) must return floats of shape {(runs, batch, inputs.dim)}, got {what}")
+    return X
+
+
+def at_once(name, count):
+    """How many numbers an array is to have, at most 1e8 -> int."""
+    if count > MOST:
+        raise ValueError(f"{name} must be at most {MOST:.0e}, the numbers held at once, got {count:.3g}")
+    return count
+
+
+def sized(name, x):
+    """An array with its largest component in [1e-30, 1e30], whose fourth powers stay finite -> ndarray, float64."""
+    low, high = MAGNITUDES
+    if not low <= (largest := float(np.abs(x).max(initial=0.0))) <= high:
+        raise ValueError(f"{name} must have its largest component in [{low:g}, {high:g}], got {largest:.3g}")
+    return x
 
 
 def planted(w_star, dim):
@@ -184,7 +232,7 @@ def planted(w_star, dim):
         raise ValueError(f"w_star must have {dim} components, got {len(w_star)}")
     if not w_star.any():
         raise ValueError("w_star must not be 0, or all labels and gradients are zero, got 0")
-    return w_star
+    return sized("w_star", w_star)
 
 
 def shared(batch, workers):
@@ -193,24 +241,6 @@ def shared(batch, workers):
     if whole("batch", batch, 1) % workers:
         raise ValueError(f"batch must be a multiple of workers = {workers}, got {batch}")
     return int(batch) // workers
-
-
-def sender(quantiser):
-    """A quantiser as a function of gradients (..., d) and a generator -> ndarray of the same shape, checked."""
-    quantise = getattr(quantiser, "quantise", quantiser)
-    if not callable(quantise):
-        raise ValueError(f"quantiser must be a function or have a method quantise(v, rng), got {quantiser!r}")
-
-    def send(g, rng):
-        if getattr(quantiser, "batched", False):
-            return quantise(g, rng)
-        flat = g.reshape(-1, g.shape[-1])
-        sent = [finite_array("quantise(v, rng)", quantise(v.copy(), rng)) for v in flat]
-        if bad := [q.shape for q in sent if q.shape != flat.shape[1:]]:
-            raise ValueError(f"quantise(v, rng) must return shape ({g.shape[-1]},), got {bad[0]}")
-        return np.array(sent).reshape(g.shape)
-
-    return send
 
 
 def directions(rng, runs, dim):

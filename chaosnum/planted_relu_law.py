@@ -55,7 +55,7 @@ import numpy as np
 from scipy import special
 
 from chaosnum.check import finite_array, nonnegative, positive, whole
-from chaosnum.planted_relu import planted, shared
+from chaosnum.planted_relu import planted, shared, sized
 
 
 def amplification(dim, batch, workers=1, omega=0.0):
@@ -151,5 +151,6 @@ def _angle(w, w_star):
     w_star = planted(w_star, len(w))
     if not w.any():
         raise ValueError("w must not be 0, where the angle to w_star is not defined, got 0")
+    sized("w", w)
     a, b = w / np.linalg.norm(w), w_star / np.linalg.norm(w_star)
     return w, w_star, 2.0 * math.atan2(np.linalg.norm(a - b), np.linalg.norm(a + b))

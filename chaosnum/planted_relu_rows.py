@@ -27,9 +27,10 @@ from scipy.sparse.linalg import LinearOperator, eigs
 
 from chaosnum.blas import one_thread
 from chaosnum.check import finite_array, nonnegative, positive, whole
-from chaosnum.planted_relu import planted
+from chaosnum.planted_relu import planted, sized
 
 TOLERANCE = 1e-10  # relative, of eigenvalues
+MOST = 2 * 10**9  # multiplications of one S(C), n d^2: some seconds
 
 
 class Population:
@@ -37,7 +38,7 @@ class Population:
 
     Parameters
     ----------
-    X : array_like, float64, shape (n, d)
+    rows : array_like, float64, shape (n, d), n d^2 at most 2e9
     w_star : array_like, float64, shape (d,)
 
     Attributes
@@ -52,21 +53,25 @@ class Population:
     Raises
     ------
     ValueError
-        Fewer rows than columns, or active rows whose rank is below d: w* is not determined.
+        Fewer rows than columns, or active rows whose rank is below d: w* is not determined. A table that is too large,
+        or a magnitude outside [1e-30, 1e30].
     """
 
-    def __init__(self, X, w_star):
-        X = finite_array("X", X, ndim=2)
+    def __init__(self, rows, w_star):
+        X = finite_array("rows", rows, ndim=2)
         n, self.dim = X.shape
-        if n < self.dim:
-            raise ValueError(f"X must have as many rows as columns or more, d = {self.dim}, got {n} rows")
+        if not self.dim or n < self.dim:
+            raise ValueError(f"rows must be as many as their columns or more, d = {self.dim}, got {n} rows")
+        if n * self.dim**2 > MOST:
+            raise ValueError(f"rows must have n d^2 <= {MOST:.0e}, which a step costs, got {n * self.dim**2:.3g}")
+        sized("rows", X)
         p, size = X @ planted(w_star, self.dim), np.linalg.norm(X, axis=1)
         self.active = X[p > 0.0]
         rank = int(np.linalg.matrix_rank(self.active)) if len(self.active) else 0
         if rank < self.dim:
             have = f"{len(self.active)} active rows (<w*, x> > 0) of rank {rank}"
-            raise ValueError(f"X must have active rows of full rank {self.dim}, or w* is not determined, got {have}")
-        self.rows = n
+            raise ValueError(f"rows must have active ones of full rank {self.dim}, or w* is not determined, got {have}")
+        self.count = n
         self.H = 2.0 * self.active.T @ self.active / n
         self.reach = float((np.abs(p[size > 0]) / size[size > 0]).min())
         self._values, self._vectors = np.linalg.eigh(self.H)
@@ -74,7 +79,7 @@ class Population:
     def second(self, C, batch):
         """S(C) -> ndarray, float64, shape (d, d)."""
         weight = ((self.active @ C) * self.active).sum(axis=1)
-        fourth = (self.active * weight[:, None]).T @ self.active * (4.0 / self.rows)
+        fourth = (self.active * weight[:, None]).T @ self.active * (4.0 / self.count)
         return (1.0 - 1.0 / batch) * self.H @ C @ self.H + fourth / batch
 
     def after(self, C, step, batch, noise=0.0, gain=1.0):

@@ -15,7 +15,7 @@ import numpy as np
 
 from chaosnum.check import finite_array, in_range, positive, whole
 from chaosnum.jit import kernel
-from chaosnum.planted_relu import labels, planted, start
+from chaosnum.planted_relu import at_once, labels, planted, sized, start
 
 LOOK = 100  # steps between two looks
 
@@ -66,9 +66,10 @@ def fit(X, w_star, *, step, batch, rng, target=1e-5, most=2000):
         Wrong shapes, w* = 0, no active row (all gradients are zero), or iterates that overflow.
     """
     X = np.ascontiguousarray(finite_array("X", X, ndim=2))
-    w_star = planted(w_star, X.shape[1])
+    w_star = planted(w_star, sized("X", X).shape[1])
     step, batch, target = positive("step", step), whole("batch", batch, 1), in_range("target", target, 0.0, 1.0)
     y = labels(X, w_star)
+    at_once("batch * 100", batch * LOOK)
     if not y.any():
         raise ValueError(f"X must have a row with <w*, x> > 0, or all gradients are zero, got none in {len(X)}")
     w, size = start(X, y), float(w_star @ w_star)

@@ -36,6 +36,10 @@ import numpy as np
 from scipy import integrate, special
 
 from chaosnum.check import finite_array, whole
+from chaosnum.planted_relu_sender import sender
+
+MOST_LEVELS = 2**31 - 1
+MOST_PIECES = 10**5  # levels of an integral over a uniform direction, which has a piece for each
 
 
 class Quantiser:
@@ -50,7 +54,7 @@ class Quantiser:
     batched = True  # `quantise` takes many vectors at once
 
     def __init__(self, levels):
-        self.levels = whole("levels", levels, 1, 2**31 - 1)
+        self.levels = whole("levels", levels, 1, MOST_LEVELS)
 
     def split(self, v, rng):
         """What the message holds.
@@ -105,12 +109,14 @@ class Quantiser:
         return np.minimum(self._shares(v), 1.0).sum(axis=-1)
 
     def mean_variance(self, dim):
-        """omega of a uniform direction in R^d -> float."""
-        return dim * _mean(self._phi, whole("dim", dim, 1), self.levels) / self.levels**2
+        """omega of a uniform direction in R^d -> float; for at most 1e5 levels."""
+        dim = whole("dim", dim, 1)
+        return dim * _mean(self._phi, dim, self.levels) / self.levels**2
 
     def mean_nonzeros(self, dim):
-        """Expected number of nonzeros for a uniform direction in R^d -> float."""
-        return dim * _mean(lambda t: min(t, 1.0), whole("dim", dim, 1), self.levels)
+        """Expected number of nonzeros for a uniform direction in R^d -> float; for at most 1e5 levels."""
+        dim = whole("dim", dim, 1)
+        return dim * _mean(lambda t: min(t, 1.0), dim, self.levels)
 
     def _shares(self, v):
         """s u_i, with the exact norm."""
@@ -125,16 +131,19 @@ class Quantiser:
 
 def stated_variance(dim, levels):
     """The lemma's bound of omega, ``min(d/s^2, sqrt(d)/s)`` -> float."""
+    dim, levels = whole("dim", dim, 1), whole("levels", levels, 1)
     return min(dim / levels**2, math.sqrt(dim) / levels)
 
 
 def stated_nonzeros(dim, levels):
     """The lemma's bound of the expected number of nonzeros, ``s (s + sqrt(d))`` -> float."""
+    dim, levels = whole("dim", dim, 1), whole("levels", levels, 1)
     return levels * (levels + math.sqrt(dim))
 
 
 def sharp_variance(dim, levels):
     """The derived bound of omega: ``sqrt(d)/s - 1`` for s <= sqrt(d)/2 (attained), else ``d/(4 s^2)`` -> float."""
+    dim, levels = whole("dim", dim, 1), whole("levels", levels, 1)
     return math.sqrt(dim) / levels - 1.0 if 2 * levels <= math.sqrt(dim) else dim / (4.0 * levels**2)
 
 
@@ -154,15 +163,15 @@ def weighted_variance(quantiser, gradients, rng, draws=1):
     Raises
     ------
     ValueError
-        All gradients are zero: omega is not defined.
+        All gradients are zero: omega is not defined. A quantiser that returns anything else than finite floats of the
+        right shape.
     """
-    from chaosnum.planted_relu import sender
-
     g = finite_array("gradients", gradients, ndim=2)
     if not g.any():
         raise ValueError("gradients must not all be zero, or omega is not defined, got zeros only")
     g = np.repeat(g, whole("draws", draws, 1), axis=0)
-    return float(((sender(quantiser)(g, rng) - g) ** 2).sum() / (g**2).sum())
+    unit = np.abs(g).max()  # so that no square overflows
+    return float((((sender(quantiser, g.shape)(g, rng) - g) / unit) ** 2).sum() / ((g / unit) ** 2).sum())
 
 
 def norms(v):
@@ -190,6 +199,7 @@ def _vectors(v):
 
 def _mean(function, dim, levels):
     """E function(s |u_1|), u uniform on the unit sphere of R^d; function has kinks at whole numbers."""
+    whole("levels", levels, 1, MOST_PIECES)
     if dim == 1:
         return function(float(levels))
     if dim == 2:  # the density of |u_1| is infinite at 1: integrate over the angle

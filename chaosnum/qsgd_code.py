@@ -31,6 +31,8 @@ from chaosnum.check import one_of, whole
 
 CODES = ("gap", "dense")
 SCALE_BITS = 32
+MOST_LEVELS = 2**31 - 1  # as of a Quantiser
+MOST_DIM = 10**8  # a message of 32 bits must not take all memory
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,12 @@ def omega(k):
 
 
 def omega_bits(k):
-    """Length of the code word -> int, or ndarray, int64, of the shape of k."""
+    """Length of the code word of whole numbers k in [1, 2^63 - 1] -> int, or ndarray, int64, of the shape of k."""
     k = np.asarray(k)
+    if k.dtype.kind not in "iu":
+        raise ValueError(f"k must be whole numbers in [1, 2^63 - 1], got {k.dtype} of shape {k.shape}")
+    if k.size and not 1 <= int(k.min()) <= int(k.max()) < 1 << 63:
+        raise ValueError(f"k must be whole numbers in [1, 2^63 - 1], got {k.min() if k.min() < 1 else k.max()}")
     largest = int(k.max(initial=1))
     if largest <= 1 << 20:
         lengths = _lengths(1 << (largest - 1).bit_length())[k]
@@ -69,7 +75,8 @@ def encode(scale, level, code="gap"):
     ----------
     scale : float
         A 32-bit float, at least 0; 0 if and only if all levels are.
-    level : array_like, int64, shape (d,), d >= 1
+    level : array_like, int64, shape (d,), 1 <= d <= 1e8
+        From -(2^31 - 1) to 2^31 - 1.
     code : {"gap", "dense"}
 
     Returns
@@ -83,11 +90,16 @@ def encode(scale, level, code="gap"):
     """
     one_of("code", code, CODES)
     level = np.asarray(level)
-    if level.ndim != 1 or not len(level) or level.dtype.kind not in "iu":
-        raise ValueError(f"level must be d >= 1 whole numbers, got {level.dtype} of shape {level.shape}")
+    if level.ndim != 1 or not 1 <= len(level) <= MOST_DIM or level.dtype.kind not in "iu":
+        raise ValueError(f"level must be d whole numbers, 1 <= d <= 1e8, got {level.dtype} of shape {level.shape}")
+    if max(int(level.max()), -int(level.min())) > MOST_LEVELS:
+        far = level.max() if level.max() > MOST_LEVELS else level.min()
+        raise ValueError(f"level must lie in [-{MOST_LEVELS}, {MOST_LEVELS}], got {far}")
+    given, scale = scale, np.asarray(scale)
     with np.errstate(over="ignore"):
-        if not (math.isfinite(scale) and scale >= 0.0 and float(np.float32(scale)) == float(scale)):
-            raise ValueError(f"scale must be a 32-bit float >= 0, got {scale!r}")
+        number = scale.ndim == 0 and scale.dtype.kind in "fiu"
+        if not (number and np.isfinite(scale) and scale >= 0 and float(np.float32(scale)) == float(scale)):
+            raise ValueError(f"scale must be a 32-bit float >= 0, got {given!r}")
     if (scale > 0.0) != bool(level.any()):
         raise ValueError(f"scale must be 0 if and only if all levels are, got {float(scale):.6g}")
     parts = [f"{struct.unpack('>I', struct.pack('>f', float(scale) + 0.0))[0]:032b}"]
@@ -110,7 +122,7 @@ def decode(message, dim, levels, code="gap"):
     ----------
     message : Message
     dim, levels : int
-        d and s, which both sides know.
+        d and s, which both sides know, at most 1e8 and 2^31 - 1.
     code : {"gap", "dense"}
 
     Returns
@@ -124,7 +136,7 @@ def decode(message, dim, levels, code="gap"):
         A malformed message; the line says what is wrong and at which bit.
     """
     one_of("code", code, CODES)
-    dim, levels = whole("dim", dim, 1), whole("levels", levels, 1)
+    dim, levels = whole("dim", dim, 1, MOST_DIM), whole("levels", levels, 1, MOST_LEVELS)
     reader = _Reader(unpack(message))
     scale = struct.unpack(">f", struct.pack(">I", int(reader.take(SCALE_BITS), 2)))[0]
     if not (math.isfinite(scale) and math.copysign(1.0, scale) > 0.0):

@@ -26,7 +26,8 @@ import math
 import numpy as np
 from scipy import integrate
 
-from chaosnum.check import finite_array, one_of
+from chaosnum.check import finite_array, in_range, one_of, whole
+from chaosnum.qsgd import Quantiser, stated_nonzeros
 from chaosnum.qsgd_code import CODES, SCALE_BITS, omega_bits
 
 
@@ -43,6 +44,8 @@ def expected_bits(quantiser, v, code="gap"):
     -----
     O(d g) for gaps up to g, where a run of zeros as long has a probability below 1e-18.
     """
+    if not isinstance(quantiser, Quantiser):
+        raise ValueError(f"quantiser must be a chaosnum.qsgd.Quantiser, got {quantiser!r}")
     one_of("code", code, CODES)
     v = finite_array("v", v, ndim=1)
     if not v.any():
@@ -68,11 +71,12 @@ def expected_bits(quantiser, v, code="gap"):
 
 
 def limit_bits(code="gap", ratio=1.0):
-    """Limit of bits/d for Gaussian vectors and s = ratio sqrt(d) as d grows -> float.
+    """Limit of bits/d for Gaussian vectors and s = ratio sqrt(d), ratio in [0.001, 100], as d grows -> float.
 
     The levels become independent, floor or ceiling of ``ratio |z|``, z ~ N(0, 1), and the gaps geometric.
     """
     one_of("code", code, CODES)
+    ratio = in_range("ratio", ratio, 1e-3, 100.0, open_low=False)
     top = math.ceil(ratio * 12.0)
     density = lambda t: math.sqrt(2.0 / math.pi) / ratio * math.exp(-0.5 * (t / ratio) ** 2)  # noqa: E731
     mass = np.zeros(top + 2)
@@ -91,10 +95,10 @@ def limit_bits(code="gap", ratio=1.0):
 
 def stated_bits(dim, levels):
     """The lemma's bound with its o(1) taken as 0 -> float."""
-    nonzeros = levels * (levels + math.sqrt(dim))
+    nonzeros = stated_nonzeros(dim, levels)
     return (3.0 + 1.5 * math.log2(2.0 * (levels**2 + dim) / nonzeros)) * nonzeros + SCALE_BITS
 
 
 def stated_bits_dense(dim):
     """The lemma's ``2.8 d + 32`` for s = sqrt(d) -> float."""
-    return 2.8 * dim + SCALE_BITS
+    return 2.8 * whole("dim", dim, 1) + SCALE_BITS

@@ -18,7 +18,8 @@ Arguments
 What is checked
     S3.1 ``planted_relu_rates.py``; S3.2 and S3.3 ``planted_relu_quantised.py`` (rates), ``planted_relu_qsgd.py`` (the
     quantiser's lemma), ``planted_relu_message.py`` (its messages); S3.4 ``planted_relu_samples.py``; S3.5
-    ``planted_relu_floor.py``; on digits ``planted_relu_rows.py``, on one's own ``planted_relu_own.py``, `claims_for`.
+    ``planted_relu_floor.py``; on digits ``planted_relu_rows.py``, on one's own ``planted_relu_own.py``, `claims_for`
+    (checked in ``planted_relu_setting.py``).
     Means of ratios |h_{t+1}|^2 / |h_t|^2 along a path have exactly the factor as mean, at every t. The slope is that of
     the logarithm of the mean of |h|^2 over the runs of a cell, from which it errs by some 0.1 %.
 

@@ -1,7 +1,9 @@
 """S3.5: noise on the labels of a planted ReLU leaves a floor, which quantising raises; see planted_relu.py."""
 
 import chaosnum as cn
-from proofs_checks.planted_relu_rates import RUNS, SOURCE, WHOLE, law, step_factor
+from proofs_checks.planted_relu_rates import RUNS, WHOLE, law, step_factor
+
+SOURCE = "derived here, in chaosnum/planted_relu_law.py, for the update rule of arXiv 1901.06587 as recalled"
 
 
 def floor(u, *, seed, dim, batch, noise, levels=0, workers=1, quiet=False, share=1.0):

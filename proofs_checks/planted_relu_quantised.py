@@ -80,7 +80,7 @@ CONTRACTION = cn.Claim(
         cn.Control("half-loss-step", "The step of the other convention: half of it.", params={"share": 0.5},
                    scales=[2, 6], replicas=12),
         cn.Control("not-quantised", "The gradients themselves are sent.", params={"silent": True}, scales=[1, 2],
-                   replicas=8),
+                   replicas=12),
     ),
 )  # fmt: skip
 
@@ -131,7 +131,7 @@ NO_FLOOR = cn.Claim(
     params={"workers": 4, "dim": 36, "batch": 48},
     domain={"workers": WHOLE, "dim": WHOLE, "batch": WHOLE},
     controls=(
-        cn.Control("label-noise", "Labels that no unit has.", params={"noise": 1e-3}),
+        cn.Control("label-noise", "Labels that no unit has.", params={"noise": 1e-3}, scales=[6], replicas=16),
         cn.Control("nearest-level", "Rounding to the nearest level.", params={"nearest": True}, scales=[1],
                    predicts={END: cn.Bound(TARGET, words="1e-20")}),
     ),

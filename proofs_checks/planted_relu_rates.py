@@ -2,11 +2,11 @@
 
 import chaosnum as cn
 
-SOURCE = "Kalan, Soltanolkotabi, Avestimehr, arXiv 1901.06587, abstract; factor and floor derived"
+SOURCE = "derived here for the abstract of Kalan, Soltanolkotabi, Avestimehr, arXiv 1901.06587; update rule recalled"
 FALL, SLOPE = "fall of |h|^2 a step", "slope / predicted"
 NEAR = 1e-4  # distance to w*, in |w*|, where the formulas near w* are off by less than 1e-4
 RUNS = 16  # runs behind one replica
-WHOLE = (0, 10**6)
+WHOLE = (0, 10**4)
 
 
 def law(dim, batch, **others):
@@ -70,9 +70,9 @@ CONTRACTION = cn.Claim(
     domain={"dim": WHOLE},
     controls=(
         cn.Control("half-loss-step", "The step of the other convention: half of it.", params={"share": 0.5},
-                   scales=[4, 64], replicas=8),
+                   scales=[4, 64], replicas=12),
         cn.Control("stale-batch", "One batch, used at every step.", params={"stale": True}, scales=[4, 16, 64],
-                   replicas=8),
+                   replicas=12),
     ),
 )  # fmt: skip
 
@@ -177,7 +177,7 @@ ANY_DISTANCE = cn.Claim(
     controls=(
         cn.Control("near-formula", "The formula near w*, 1 - 1/A, far from it.",
                    predicts=cn.ExactValue(lambda distance, dim, batch: 1.0 - 1.0 / law(dim, batch), deviation=0.03),
-                   scales=[1.5, 2.5], applies=lambda angle: angle >= 80.0),
+                   scales=[1.5, 2.5], replicas=32, applies=lambda angle: angle >= 80.0),
     ),
 )  # fmt: skip
 

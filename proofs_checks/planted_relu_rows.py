@@ -13,8 +13,9 @@ whose gradients have no uniform direction.
 from functools import lru_cache, partial
 
 import chaosnum as cn
-from proofs_checks.planted_relu_own import geometric, recursion, setting
+from proofs_checks.planted_relu_own import geometric, recursion
 from proofs_checks.planted_relu_rates import SOURCE
+from proofs_checks.planted_relu_setting import setting
 
 SLOWER, LARGER = "rate / rate quantised", "rate m = 32 / rate m = 8"
 
@@ -50,9 +51,10 @@ ORDERING = cn.Claim(
     measure=ordering,
     predicts={SLOWER: cn.LimitCurve(lower=1.0, words="1"), LARGER: cn.LimitCurve(lower=1.0, words="1")},
     scales=[32],
-    replicas={"quick": 6, "standard": 12, "full": 32},
+    replicas={"quick": 12, "standard": 16, "full": 32},
     params={"workers": 4, "levels": 2},
-    controls=(cn.Control("swapped", "The small batch in the place of the large one.", params={"swapped": True}),),
+    controls=(cn.Control("swapped", "The small batch in the place of the large one.", params={"swapped": True},
+                         replicas=24),),
 )
 
 CLAIMS = (

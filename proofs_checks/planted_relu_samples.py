@@ -21,7 +21,7 @@ more-weights, units with d^2/10 weights; half-step, the start of the other conve
 """
 
 import chaosnum as cn
-from proofs_checks.planted_relu_rates import SOURCE, WHOLE, law
+from proofs_checks.planted_relu_rates import SOURCE, law
 
 TARGET, STEPS = 1e-5, 2000  # |h|^2 / |w*|^2 of a table that is fitted, and the steps it has for that
 TABLES = 8  # tables behind one replica
@@ -67,11 +67,11 @@ RECOVERY = cn.Claim(
     model="gaussian",
     measure=recovery,
     quantity=SUCCESS,
-    predicts=cn.Threshold(2.0, 3.0, 0.5, words="n_50/d"),
+    predicts=cn.Threshold(2.0, 3.0, 0.5, statistic="frequency", trials=TABLES, words="n_50/d"),
     scales={"quick": [1.6, 2.0, 3.0], "standard": [1.4, 2.0, 2.5, 3.0, 3.6]},
     replicas={"quick": 12, "standard": 16, "full": 48},
     params={"dim": 20},
-    domain={"dim": WHOLE},
+    domain={"dim": (0, 1000)},
     controls=(
         cn.Control("half-the-rows", "Half of the rows are never drawn.", params={"waste": 0.5}, scales=[2.0, 3.0]),
         cn.Control("both-sides", "Rows of the other side are turned over: all are active.", params={"turned": True},
@@ -126,9 +126,9 @@ SAMPLES = cn.Claim(
     asymptotic="large",
     controls=(
         cn.Control("more-weights", "Units with d^2/10 weights.", params={"power": 2.0},
-                   scales=[10, 14, 20, 28], replicas=10, predicts={key: SAMPLES_OF[key] for key in (NEEDED, PER_DIM)}),
+                   scales=[10, 14, 20], replicas=24, predicts={key: SAMPLES_OF[key] for key in (NEEDED, PER_DIM)}),
         cn.Control("both-sides", "Rows of the other side are turned over: all are active.", params={"turned": True},
-                   scales=[10, 20, 40], replicas=8, predicts={PER_DIM: SAMPLES_OF[PER_DIM]}),
+                   scales=[10, 14, 20], replicas=24, predicts={PER_DIM: SAMPLES_OF[PER_DIM]}),
     ),
 )  # fmt: skip
 
@@ -197,7 +197,7 @@ START = cn.Claim(
     scales={"quick": [40, 160], "standard": [20, 40, 120, 400]},
     replicas={"quick": 48, "standard": 64, "full": 200},
     params={"dim": 20},
-    domain={"dim": WHOLE},
+    domain={"dim": (0, 1000)},
     controls=(
         cn.Control("half-step", "The step of the other convention: half of it.", params={"double": True},
                    scales=[120, 400]),

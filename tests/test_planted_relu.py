@@ -144,6 +144,80 @@ def test_table_kernel_is_run_on_the_same_rows():
     assert not cn.planted_relu_table.fit(X, w_star=np.ones(8), step=0.05, batch=4, rng=rng).fitted
 
 
+class Batched:
+    """Any function of all vectors at once."""
+
+    batched = True
+
+    def __init__(self, function):
+        self.quantise = function
+
+
+class Short:
+    """Inputs with a column too few."""
+
+    dim = 3
+
+    def draw(self, rng, runs, batch):
+        return rng.standard_normal((runs, batch, 2))
+
+
+def zeroed(v, rng):
+    v[:] = 0.0
+    return v
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda v, rng: v[..., :1], "must return shape .*, got "),
+        (lambda v, rng: 1.0, r"must return shape .*, got \(\)"),
+        (lambda v, rng: v + 0j, "must return floats, got dtype complex128"),
+        (lambda v, rng: np.zeros(v.shape, dtype=int), "must return floats, got dtype int64"),
+        (lambda v, rng: v * np.nan, "must be finite, got"),
+        (lambda v, rng: v / np.linalg.norm(v), r"quantise\(0, rng\) must be finite"),
+        (lambda v, rng: None, "must return floats, got NoneType"),
+        (lambda v, rng: "all of it", "must return floats, got str"),
+        (lambda v, rng: [[1.0], [1.0, 2.0]], "must return floats for a vector"),
+        (lambda v: v, "got TypeError: .*takes 1 positional argument"),
+        (zeroed, "must not write to v"),
+    ],
+)
+def test_a_quantiser_is_checked_before_the_first_step(function, words):
+    """Also one that takes all vectors at once, whose result would be broadcast."""
+    g, rng = np.ones((4, 3)), np.random.default_rng(1)
+    start = {"step": 0.1, "batch": 4, "horizon": 2, "rng": rng}
+    for quantiser in (function, Batched(function)):
+        for call in (
+            lambda q: planted.run(planted.Gaussian(3), np.ones(3), np.zeros((2, 3)), **start, quantiser=q),
+            lambda q: cn.qsgd.weighted_variance(q, g, rng),
+        ):
+            state = rng.bit_generator.state
+            with pytest.raises(ValueError, match=words) as error:
+                call(quantiser)
+            assert "\n" not in str(error.value) and rng.bit_generator.state == state
+    assert (g == 1.0).all()
+
+
+def test_a_quantiser_that_fails_later_is_told_from_a_step_too_large():
+    class Late:
+        calls = 0
+
+        def quantise(self, v, rng):
+            self.calls += 1
+            return v * (np.nan if self.calls > 8 else 1.0)
+
+    ok = {"batch": 4, "horizon": 20, "rng": np.random.default_rng(1)}
+    for step, quantiser, words in (
+        (0.1, Late(), r"quantise\(v, rng\) must be finite"),
+        (1e30, cn.qsgd.Quantiser(2), r"step must be small enough .* got 1e\+30"),
+        (0.1, cn.qsgd.Quantiser, "quantiser must be an object, .* got the class Quantiser"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            planted.run(planted.Gaussian(3), np.ones(3), np.zeros((2, 3)), step=step, quantiser=quantiser, **ok)
+
+
 def test_what_is_refused():
     rng = np.random.default_rng(1)
     X, ok = rng.standard_normal((30, 3)), {"step": 0.1, "batch": 4, "horizon": 2, "rng": rng}
@@ -157,9 +231,21 @@ def test_what_is_refused():
         (lambda: planted.run(rows, w_star, w, **ok, quantiser=lambda v, rng: v[:2]), "must return shape"),
         (lambda: planted.run(rows, w_star, w, **ok, quantiser=lambda v, rng: v * np.nan), "must be finite"),
         (lambda: planted.run(rows, w_star, w, **ok, quantiser=3), "quantiser must be a function"),
+        (lambda: planted.run(rows, w_star, w[:0], **ok), r"shape \(runs, 3\) with runs >= 1, got \(0, 3\)"),
+        (lambda: planted.run(rows, w_star, w + 1e200, **ok), r"w must have components in \(-1e99, 1e99\), got 1e\+200"),
+        (lambda: planted.run(planted.Gaussian, w_star, w, **ok), "inputs must have dim and draw"),
+        (lambda: planted.run(Short(), w_star, w, **ok), r"shape \(2, 4, 3\), got float64 of shape \(2, 4, 2\)"),
+        (lambda: planted.run(rows, w_star, w, **ok | {"rng": None}), "rng must be a numpy.*Generator, got NoneType"),
+        (lambda: planted.run(rows, w_star, w, **ok | {"horizon": 10**12}), r"at most 1e\+08, .*got 2e\+12"),
+        (lambda: planted.run(rows, w_star, w, **ok | {"batch": 10**9}), r"runs \* batch \* dim must be at most 1e\+08"),
+        (lambda: planted.Rows(X * 1e200), r"rows must have its largest component in \[1e-30, 1e\+30\], got 2"),
+        (lambda: cn.planted_relu_rows.Population(X * 1e-200, w_star), "rows must have its largest component in"),
+        (lambda: cn.planted_relu_rows.Population(np.ones((2000, 1500)), np.ones(1500)), r"n d\^2 <= 2e\+09"),
+        (lambda: planted.run(rows, w_star * 1e300, w, **ok), r"w_star must have its largest component .* 1e\+300"),
+        (lambda: cn.planted_relu_table.fit(X * 1e200, w_star, step=0.1, batch=2, rng=rng), "X must have its largest"),
         (lambda: planted.run(rows, w_star, w, **ok | {"step": 1e30, "horizon": 9}), "step must be small enough"),
         (lambda: planted.Rows(np.zeros((4, 2))), "all gradients are zero"),
-        (lambda: planted.Rows([[1.0, math.nan]]), "X must be finite"),
+        (lambda: planted.Rows([[1.0, math.nan]]), "rows must be finite"),
         (lambda: planted.Gaussian(0), "dim must"),
         (lambda: law.stable(0.5, 4.0), "stability threshold 2/A = 0.5, got 0.5"),
         (lambda: law.floor(1.9, 3, 2, 1.0), "stability threshold"),
