@@ -117,7 +117,7 @@ FLOOR = cn.Claim(
                    predicts={key: _predicted(equal, key) for key in ("agents", "average")},
                    scales=[0.08], replicas=gradient_tracking_noise.SURE),
         cn.Control("no-burn-in", "Averaged from a far start on.",
-                   measure=of(plateau, system, burn=False, batch=8),
+                   measure=of(plateau, system, burn=False, batch=8), predicts=PLATEAUS,
                    scales=[0.16, 0.12, 0.08], replicas=gradient_tracking_noise.SURE),
     ),
     **COMMON,
