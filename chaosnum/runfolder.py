@@ -25,7 +25,7 @@ from pathlib import Path
 from threading import RLock
 
 import chaosnum
-from chaosnum.jsonform import strict
+from chaosnum.jsonform import joined, pretty, strict
 
 _PARAMS = ("alpha", "sigma", "T", "eta", "n")  # columns of their own; the rest goes into `params`
 _POINT = ("scale", "estimate", "lo", "hi", "bound", "replicas")
@@ -68,7 +68,7 @@ class RunFolder:
         self.path = Path(path)
         self.lock = RLock()
         self.verdicts = []  # in the order of the plan
-        self._rows = []  # (rank, {table: bytes}) in the order of arrival
+        self._rows = []  # (rank, {table: bytes}, verdict, its text) in the order of arrival
         self._made = []  # folders that were not there before
         self._claim_folder()
         self.about = {
@@ -81,8 +81,9 @@ class RunFolder:
             "machine": machine(),
             "files": sorted(["run.json", "verdicts.json", *_TABLES]),
         }
-        self._replace("run.json", self.about)
-        self._replace("verdicts.json", self.summary())
+        self._about_texts = {key: pretty(value, 1) for key, value in self.about.items()}
+        self._note()
+        self._write_verdicts()
         for name, columns in _TABLES.items():
             (self.path / name).write_bytes(_csv([columns]))
 
@@ -109,32 +110,31 @@ class RunFolder:
             "samples.csv": _csv([*key, *cell] for cell in cells),
         }
         with self.lock:
-            self._rows.append((len(self._rows) if rank is None else rank, rows, v))
-            self.verdicts = [shown for _, _, shown in sorted(self._rows, key=lambda row: row[0])]
+            self._rows.append((len(self._rows) if rank is None else rank, rows, v, pretty(v, 2)))
+            self.verdicts = [shown for _, _, shown, _ in self._ordered()]
             for name, data in rows.items():
                 with open(self.path / name, "ab", buffering=0) as file:
                     file.write(data)
-            self._replace("verdicts.json", self.summary())
+            self._write_verdicts()
 
     def summary(self):
-        """The object of ``verify --json``."""
+        """The object of ``verify --json``, which is in verdicts.json."""
         return {key: self.about[key] for key in ("version", "seed", "seconds")} | {"verdicts": self.verdicts}
 
     def record(self, names):
         """Note files that were written beside the tables."""
         with self.lock:
-            self.about["files"] = sorted({*self.about["files"], *names})
-            self._replace("run.json", self.about)
+            self._note(files=sorted({*self.about["files"], *names}))
 
     def finish(self, seconds):
         """The run is whole: put the tables into the order of the plan, which no thread has a hand in."""
         with self.lock:
-            self.about.update(finished=True, seconds=round(seconds, 3))
-            ordered = sorted(self._rows, key=lambda row: row[0])
+            ordered = self._ordered()
             for name, columns in _TABLES.items() if ordered != self._rows else ():
-                self._write(name, b"".join([_csv([columns]), *(rows[name] for _, rows, _ in ordered)]))
-            self._replace("verdicts.json", self.summary())
-            self._replace("run.json", self.about)
+                self._write(name, b"".join([_csv([columns]), *(rows[name] for _, rows, _, _ in ordered)]))
+            self.about.update(seconds=round(seconds, 3))
+            self._write_verdicts()
+            self._note(seconds=self.about["seconds"], finished=True)
 
     def discard(self):
         """Remove everything written, folders made included: for a run that fails before its first verdict."""
@@ -161,8 +161,21 @@ class RunFolder:
             reason = error.strerror or type(error).__name__
             raise ValueError(f"out must be a folder that can be written to, got {str(self.path)!r}: {reason}") from None
 
-    def _replace(self, name, content):
-        self._write(name, (json.dumps(strict(content), indent=1, allow_nan=False) + "\n").encode())
+    def _ordered(self):
+        """The rows in the order of the plan."""
+        return sorted(self._rows, key=lambda row: row[0])
+
+    def _note(self, **entries):
+        """Replace run.json, with new entries."""
+        self.about.update(entries)
+        self._about_texts.update((key, pretty(value, 1)) for key, value in entries.items())
+        self._write("run.json", (joined(self._about_texts) + "\n").encode())
+
+    def _write_verdicts(self):
+        """Replace verdicts.json."""
+        parts = {key: pretty(value, 1) for key, value in self.summary().items() if key != "verdicts"}
+        parts["verdicts"] = joined([text for *_, text in self._ordered()], 1)
+        self._write("verdicts.json", (joined(parts) + "\n").encode())
 
     def _write(self, name, data):
         partial = self.path / f".{name}.partial"
