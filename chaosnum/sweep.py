@@ -6,10 +6,8 @@ BLAKE2b hash of that address, so a cell is a pure function of what it is and not
 runs, and a control never shares the stream of its claim. Values are placed by address: the verdicts
 are the same for every executor and number of threads.
 
-Cells of one case and scale are sent to the executor in chunks of about 50 ms, judged by the fastest
-chunk so far (the first one may have compiled a kernel), so that neither the executor's overhead nor
-the wait after Ctrl-C is felt. A case is judged as soon as its last cell is there, and the observer
-told.
+How cells are handed to the executor is told in :mod:`chaosnum.cells`. A case is judged as soon as
+its last cell is there, and the observer told.
 
 What goes wrong: a measure that keeps state between calls, or draws from a global generator, is no
 function of its seed; nothing here can notice. Measures run on threads side by side unless another
@@ -17,25 +15,16 @@ executor is given; with a ProcessPoolExecutor they must be picklable.
 """
 
 import json
-from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from math import isfinite
-from time import perf_counter
 
+from chaosnum.cells import complete
 from chaosnum.check import at_least, one_of
 from chaosnum.claim import BUDGETS, Claim, Control
 from chaosnum.rule import FALSE_ALARM
 from chaosnum.threads import count as thread_count
-
-CHUNK_SECONDS = 0.05
-QUEUED_PER_WORKER = 3
-
-
-class CellError(ValueError):
-    """A measure raised, or returned what is no finite number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +162,7 @@ def verify(
     Raises
     ------
     ValueError
-        Wrong arguments (before anything runs), or a :class:`CellError` that names the cell.
+        Wrong arguments (before anything runs), or a :class:`chaosnum.cells.CellError` that names the cell.
     KeyboardInterrupt
         Passed on at once; verdicts already reported to the observer stand.
     """
@@ -191,8 +180,8 @@ def verify(
     workers = getattr(pool, "_max_workers", workers)
     try:
         # Cells run side by side: threads of BLAS's own would only get in their way, and into their last bits.
-        with one_thread(), closing(_complete(cases, seed, pool, workers, observer.advanced)) as complete:
-            for index, values in complete:
+        with one_thread(), closing(complete(cases, seed, pool, workers, observer.advanced)) as completed:
+            for index, values in completed:
                 verdicts[index] = list(_judged(cases[index], values, family, observer.verdict))
     except BaseException:
         if executor is None:
@@ -214,125 +203,6 @@ def _judged(case, values, family, report):
         )
         report(verdict, samples)
         yield verdict
-
-
-def _complete(cases, master, pool, workers, advanced):
-    """Run all cells; yield (index of case, its values) as cases are completed."""
-    values = [[[None] * count for count in case.replicas] for case in cases]
-    missing = [case.cells for case in cases]
-    chunks = _Chunks(cases, master)
-    running = {}
-    try:
-        while True:
-            while len(running) < QUEUED_PER_WORKER * workers and (chunk := chunks.take()):
-                where, work = chunk
-                running[pool.submit(_run, *work)] = where
-            if not running:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                index, j, first = where = running.pop(future)
-                found, seconds = future.result()
-                chunks.learn(where, len(found), seconds)
-                values[index][j][first : first + len(found)] = found
-                missing[index] -= len(found)
-                advanced(len(found))
-                if missing[index] == 0:
-                    yield index, values[index]
-                    values[index] = None
-    finally:
-        for future in running:
-            future.cancel()
-
-
-class _Chunks:
-    """Hands out the cells in order, as many at a time as take about CHUNK_SECONDS."""
-
-    def __init__(self, cases, master):
-        self.cases, self.master = cases, master
-        self.rows = [(i, j) for i, case in enumerate(cases) for j in range(len(case.scales))]
-        self.row, self.first = 0, 0
-        self.cost = {}  # seconds a cell, by case and scale
-        self.size = {}  # cells of the largest chunk that was timed
-
-    def take(self):
-        """((case, scale, first replica), arguments of :func:`_run`), or None at the end."""
-        if self.row == len(self.rows):
-            return None
-        i, j = self.rows[self.row]
-        case, first = self.cases[i], self.first
-        key = i, j
-        size = 1
-        if key in self.cost:  # never more than eight times what was timed: costs vary
-            size = min(8 * self.size[key], int(CHUNK_SECONDS / max(self.cost[key], 1e-9)) or 1)
-        last = min(first + size, case.replicas[j])
-        scale = case.scales[j]
-        seeds = [case.seed(self.master, scale, r) for r in range(first, last)]
-        self.first = last
-        if last == case.replicas[j]:
-            self.row, self.first = self.row + 1, 0
-        wanted = tuple(case.claim.predictions(case.control))
-        single = not isinstance(_predicts(case), Mapping)
-        label = (
-            f"{case.claim.id}{'' if case.control is None else f' (control {case.control.name})'}"
-        )
-        work = case.measure, scale, seeds, case.arguments, wanted, single, label, case.claim.scale
-        return (i, j, first), work
-
-    def learn(self, where, cells, seconds):
-        """Take note of what a chunk took."""
-        key = where[:2]
-        self.cost[key] = min(seconds / cells, self.cost.get(key, float("inf")))
-        self.size[key] = max(cells, self.size.get(key, 0))
-
-
-def _run(measure, scale, seeds, arguments, wanted, single, label, scale_name):
-    """A chunk: the values of its cells and the seconds they took."""
-    begun = perf_counter()
-    values = []
-    for seed in seeds:
-        try:
-            value = measure(scale, seed=seed, **arguments)
-            values.append(_as_floats(value, wanted, single))
-        except Exception as error:
-            given = "".join(f", {name} = {arguments[name]}" for name in arguments)
-            at = f"{label}: measure at {scale_name} = {scale}{given}, seed = {seed}"
-            if isinstance(error, _BadValue):
-                raise CellError(f"{at} {error}") from None
-            raise CellError(f"{at} raised {type(error).__name__}: {error}") from error
-    return values, perf_counter() - begun
-
-
-class _BadValue(ValueError):
-    """Says what a measure returned."""
-
-
-def _as_floats(value, wanted, single):
-    """{statistic: float} of what a measure returned."""
-    if single:
-        if isinstance(value, Mapping):
-            raise _BadValue(
-                f"must return a number, got the statistics {', '.join(map(str, value))}"
-            )
-        value = {wanted[0]: value}
-    elif not isinstance(value, Mapping):
-        raise _BadValue(f"must return a dict with {', '.join(wanted)}, got {type(value).__name__}")
-    floats = {}
-    for name in wanted:
-        if name not in value:
-            raise _BadValue(f"must return {name}, got {', '.join(map(str, value))}")
-        try:
-            floats[name] = float(value[name])
-        except (TypeError, ValueError):
-            raise _BadValue(f"must return numbers, got {name} = {value[name]!r}") from None
-        if not isfinite(floats[name]):
-            raise _BadValue(f"must return finite numbers, got {name} = {floats[name]}")
-    return floats
-
-
-def _predicts(case):
-    own = case.control.predicts if case.control is not None else None
-    return case.claim.predicts if own is None else own
 
 
 def _number(value):

@@ -13,8 +13,9 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 import numpy as np
 import pytest
 
+from chaosnum.cells import CellError
 from chaosnum.claim import Claim, Control, ExplicitBound, PowerLaw
-from chaosnum.sweep import CellError, Observer, plan, verify
+from chaosnum.sweep import Observer, plan, verify
 
 SCALES = [100, 200, 400, 800, 1600]
 
