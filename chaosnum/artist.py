@@ -5,6 +5,8 @@ measures it would take as much from them. So figures are drawn by a second Pytho
 input, one JSON object a line with a folder and verdicts, writes the files, and answers with their names or with what
 went wrong, one JSON object a line.
 
+It is nice: measures are what a run waits for, and figures can catch up while they leave a core idle.
+
 It ends with its standard input, that is, with the run that started it, and on Ctrl-C at once and without a word: its
 standard error leads nowhere, so that whoever waits for the run's does not wait for it.
 """
@@ -15,6 +17,8 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+
+NICE = 10  # of 19: a fifth or a tenth of the share of a process that is not
 
 
 class Artist:
@@ -60,6 +64,8 @@ class Artist:
 def main():
     """Draw what is asked for, to the end of the standard input."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(NICE)
     parent = os.getppid()
     for line in sys.stdin:
         if os.getppid() != parent:  # the run was killed: nobody waits for what is still in the pipe
