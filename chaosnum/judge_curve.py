@@ -84,7 +84,7 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
     wide = [row[1:] for row in at_level(shared)]
     usual = [row[1:] for row in at_level(1 - (1 - THREE_ERRORS) / count)] if exact else wide
 
-    heavy = statistic == "mean" and _infinite_variance(samples, [row[0] for row in rows])
+    heavy = statistic == "mean" and _infinite_variance(samples)
     found = [(_excess(rows[j], bands[j]), j) for j in judged]
     worst = max(found)[1]
     at = f"at {evidence.scale} = {scales[worst]:g}"

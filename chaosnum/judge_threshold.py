@@ -63,7 +63,7 @@ def judge_threshold(prediction, evidence):
 
     rows = [at_level(x, side, LEVEL) for x, side in zip(samples, sides)]
     wide = [at_level(x, side, shared)[1:] for x, side in zip(samples, sides)]
-    heavy = statistic == "mean" and _infinite_variance(samples, [row[0] for row in rows])
+    heavy = statistic == "mean" and _infinite_variance(samples)
     relation = {1: "above", -1: "below"}
 
     def where(j, side):  # in words; the side is that of a rising statistic

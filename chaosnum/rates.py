@@ -151,7 +151,7 @@ def fit_power_law(
     sign = int(np.sign(estimate[0])) if np.all(np.sign(estimate) == np.sign(estimate[0])) else 0
     replicas = np.array([len(x) for x in samples])
     flags = []
-    if statistic == "mean" and _infinite_variance(samples, estimate):
+    if statistic == "mean" and _infinite_variance(samples):
         flags.append("heavy")
     if sign == 0 or not all(_resolved(x, m, v_j) for x, m, v_j in zip(samples, estimate, v)):
         points = scales, np.abs(estimate), np.sqrt(v), lo, hi, lowest, replicas, sign
@@ -290,9 +290,12 @@ def _resolved(x, estimate, v):
     return estimate != 0 and (one_sign or v * RESOLVED**2 < 1)
 
 
-def _infinite_variance(samples, estimate):
-    """Hill's estimate from the relative replicas of all scales is two standard errors below 2."""
-    pooled = np.concatenate([x / m for x, m in zip(samples, estimate) if m != 0] or [np.empty(0)])
+def _infinite_variance(samples):
+    """Hill's estimate from the replicas of all scales, each relative to its own size, is two standard errors below 2.
+
+    Relative to mean |x|, not to the mean, which is near 0 by chance where signs differ: scales would not be comparable.
+    """
+    pooled = np.concatenate([x / np.mean(np.abs(x)) for x in samples if x.any()] or [np.empty(0)])
     top = max(8, len(pooled) // 20)
     if len(pooled) < 4 * top:
         return False

@@ -207,6 +207,16 @@ def test_means_of_infinite_variance_are_inconclusive():
         judge(LimitCurve(1.0, tail=lambda alpha: alpha), replicas(lambda n: 1.0), params={"alpha": 1.5})
 
 
+def test_means_that_are_zero_by_chance_are_of_finite_variance():
+    """Scales are pooled relative to their size; relative to means near 0 they would look like one heavy tail."""
+    found = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        samples = [rng.standard_normal(16) for _ in range(2)]
+        found.append(judge(LimitCurve(5.0, margin=0.1), samples, scales=[1, 2]))
+    assert {v.verdict for v in found} == {"violated"}
+
+
 # False alarms, by simulation at a coarser family-wise level.
 
 
