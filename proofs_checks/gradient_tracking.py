@@ -240,10 +240,10 @@ def _untracked(system, scales, common, linear, noisy):
         scales=scales, replicas={"quick": 9, "standard": 10, "full": 64} if noisy else 2, asymptotic="small", **common,
         controls=(
             cn.Control("tracking", "With tracking: no bias.",
-                       measure=of(runs.untracked, system, method="tracking"), replicas=16 if noisy else 2,
+                       measure=of(runs.untracked, system, method="tracking"), replicas=32 if noisy else 2,
                        scales=scales["quick"]),
             cn.Control("homogeneous", "All agents have the same optimum: no bias, and nothing to see.",
-                       measure=homogeneous, replicas=16 if noisy else 2, scales=scales["quick"]),
+                       measure=homogeneous, replicas=32 if noisy else 2, scales=scales["quick"]),
         ),
     )  # fmt: skip
 

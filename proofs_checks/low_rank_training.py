@@ -104,7 +104,7 @@ def batch_size_claim(load, model, settings, smallest):
         measure=measure,
         qualified="The effect of the batch size at equal epochs is the forgetting of the initial weights, S = 2 mu "
         "lambda T. At equal S it is reversed: at S = 7 and equal mu the rank falls by 7 to 9 of 64 from B = 4 to 64.",
-        predicts={SPEARMAN: rises, **gaps, **SOUND}, scales={"quick": [7], "standard": [7.5]},
+        predicts={SPEARMAN: rises, **gaps, **SOUND}, scales={"quick": [6], "standard": [7.5]},
         replicas={"quick": 2, "standard": 3, "full": 16}, params={"smallest": smallest, **settings},
         controls=(
             cn.Control("without-decay", "lambda = 0.", measure=no_decay, scales=[6], replicas=2, predicts=gaps),
