@@ -18,13 +18,17 @@ All that can be checked is checked before anything heavy is imported and before 
 """
 
 import json
+import shutil
 import sys
 import time
+from textwrap import TextWrapper
 
 import chaosnum
 from chaosnum import cli_fit, cli_plan, cli_train, cli_verify
 from chaosnum.arguments import EXIT_STATUS, Parser, number, one_line, seed
 from chaosnum.words import provenance
+
+LIST_WIDTH = 120  # columns
 
 
 def main(argv=None):
@@ -96,13 +100,15 @@ def _list(options, argv):
     if options.json:
         print(json.dumps({"version": chaosnum.__version__, "claims": [_about(c) for c in known]}, indent=1))
         return 0
+    fold = TextWrapper(min(shutil.get_terminal_size((LIST_WIDTH, 0)).columns, LIST_WIDTH), subsequent_indent="      ",
+                       initial_indent="    ", break_long_words=False, break_on_hyphens=False).fill  # fmt: skip
     for c in known:
         print(f"{c.id}  {c.name}" + (f"  [{c.model}]" if c.model else ""))
-        print(f"    {one_line(c.statement)}  ({provenance(c.origin, one_line(c.source))})")
+        print(fold(f"{one_line(c.statement)} ({provenance(c.origin, one_line(c.source))})"))
         if c.qualified:
-            print(f"    to be read with care: {one_line(c.qualified)}")
+            print(fold(f"to be read with care: {one_line(c.qualified)}"))
         if c.controls:
-            print(f"    controls: {', '.join(control.name for control in c.controls)}")
+            print(fold(f"controls: {', '.join(control.name for control in c.controls)}"))
     if not known:
         print("no claims are installed")
     return 0
