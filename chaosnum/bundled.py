@@ -54,7 +54,7 @@ def digits_whitened(k):
     ValueError
         k is not in 1..61: three of the 64 pixels are never set.
     """
-    whole("k", k, 1, 61)
+    k = whole("k", k, 1, 61)
     X = digits()[0]
     left, _, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
     left = left[:, :k]

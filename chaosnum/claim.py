@@ -1,4 +1,4 @@
-"""Claims, their negative controls, the verdict on them, and the registry of installed claims.
+"""Claims, their negative controls, and the verdict on them; :mod:`chaosnum.registry` finds the installed ones.
 
 Definition. A claim says how a statistic of a system behaves as the system's scale grows (particles
 n) or shrinks (step eta). Its measure returns that statistic for one independent system, a pure
@@ -14,7 +14,6 @@ This file needs the standard library alone, so that listing claims is quick.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from itertools import product
@@ -24,14 +23,14 @@ from chaosnum.check import at_least, in_range, one_of
 from chaosnum.jsonform import strict
 from chaosnum.predict import ExplicitBound, LimitLaw, PowerLaw
 from chaosnum.predict_curve import Bound, ExactValue, LimitCurve, Threshold
-from chaosnum.rule import FALSE_ALARM, Evidence, given, named
+from chaosnum.registry import claims, find
+from chaosnum.rule import FALSE_ALARM, Evidence, distinct_numbers, given, named
 from chaosnum.words import ORIGINS
 
 __all__ = ["Bound", "Claim", "Control", "ExactValue", "ExplicitBound", "LimitCurve", "LimitLaw", "PowerLaw",
            "Threshold", "Verdict", "claims", "find"]  # fmt: skip
 
 BUDGETS = ("quick", "standard", "full")
-ENTRY_POINTS = "chaosnum.claims"
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,8 @@ class Claim:
         Open below, closed above.
     controls : sequence of Control
     asymptotic : {"large", "small"}, optional
-        The end of the scales that the claim is about; by default large for a negative exponent,
-        else small.
+        The end of the scales that the claim is about; by default small for a positive exponent,
+        else large.
     name, model : str
     quantity : str
         What the measure returns, where it is a single float.
@@ -131,13 +130,17 @@ class Claim:
             one_of("asymptotic", self.asymptotic, ("large", "small"))
         one_of("origin", self.origin, ("", *ORIGINS))
         for owner in (self, *(c for c in self.controls if c.predicts is not None)):
-            for prediction in _by_statistic(owner.predicts, self.quantity).values():
+            predictions = _by_statistic(owner.predicts, self.quantity)
+            if not predictions:
+                raise ValueError(f"{self.id}: predicts must hold one prediction at least, got none")
+            for prediction in predictions.values():
                 if not callable(getattr(prediction, "judge", None)):
                     raise ValueError(
                         f"{self.id}: predicts must be a prediction, got {prediction!r}"
                     )
-        for budget in self.scales if isinstance(self.scales, Mapping) else (None,):
+        for budget in (isinstance(self.scales, Mapping) and self.scales) or (None,):
             self.scales_of(budget)
+        _of_budget(self.replicas, None)
         names = [control.name for control in self.controls]
         if len(set(names)) < len(names):
             raise ValueError(f"{self.id}: names of controls must differ, got {', '.join(names)}")
@@ -151,15 +154,8 @@ class Claim:
     def scales_of(self, budget, control=None):
         """The scales of a budget, ascending; an absent budget takes the nearest cheaper one."""
         scales = self.scales if control is None or control.scales is None else control.scales
-        scales = tuple(sorted(_of_budget(scales, budget)))
         least = max(p.least_scales for p in self.predictions(control).values())
-        good = all(isinstance(s, Real) and math.isfinite(s) and s > 0 for s in scales)
-        if len(set(scales)) < max(least, len(scales)) or not good:
-            raise ValueError(
-                f"{self.id}: scales must be {least} or more distinct positive numbers, "
-                f"got {list(scales)}"
-            )
-        return scales
+        return tuple(sorted(distinct_numbers(f"{self.id}: scales", _of_budget(scales, budget), least)))
 
     def replicas_of(self, scale, budget, control=None):
         """Number of independent systems at a scale."""
@@ -171,7 +167,7 @@ class Claim:
         """Every combination of the parameters, `params` replacing those of the claim."""
         grid = {**self.params, **{k: v for k, v in (params or {}).items() if k in self.params}}
         # A value given twice is one case, and a whole number where the claim has floats is that float: 2 is 2.0.
-        grid = {k: tuple(dict.fromkeys(_like(self.params[k], x) for x in _listed(v))) for k, v in grid.items()}
+        grid = {k: _distinct(k, [_like(self.params[k], x) for x in _listed(v)]) for k, v in grid.items()}
         for name, values in grid.items():
             if not values:
                 raise ValueError(f"{name} must have at least one value, got none")
@@ -257,61 +253,16 @@ class Verdict:
         return {f.name: strict(getattr(self, f.name)) for f in fields(self) if f.name != "fit"}
 
 
-def claims():
-    """Every claim of the installed packages, by id: entry points of the group ``chaosnum.claims``.
-
-    Each entry point is a Claim or an iterable of Claims.
-    """
-    from importlib.metadata import entry_points
-
-    found = []
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: (p.name, p.value)):
-        loaded = point.load()
-        found.extend([loaded] if isinstance(loaded, Claim) else loaded)
-    for claim in found:
-        if not isinstance(claim, Claim):
-            raise ValueError(f"entry points of {ENTRY_POINTS} must hold claims, got {claim!r}")
-    return sorted(found, key=_natural)
-
-
-def _natural(claim):
-    """C2 before C10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", claim.id)]
-
-
-def find(ids=(), *, models=(), among=None):
-    """The claims whose id or name is in `ids` and whose model is in `models`; empty means all.
-
-    The id before a dot names the whole theory: S2 is S2.1, S2.2 and so on.
-
-    Raises
-    ------
-    ValueError
-        An id or a model that no claim has; the line names those known.
-    """
-    known = claims() if among is None else list(among)
-    chosen = _select(known, "claim", ids, lambda c: (c.id, c.id.split(".")[0], c.name))
-    return _select(chosen, "model", models, lambda c: (c.model,))
-
-
-def _select(known, what, wanted, keys):
-    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-    if not wanted:
-        return known
-    names = {key.lower() for claim in known for key in keys(claim) if key}
-    for name in wanted:
-        if str(name).lower() not in names:
-            family = str(name).split(".")[0].lower() + "."
-            own = [keys(claim)[0] for claim in known if keys(claim)[0].lower().startswith(family)]
-            own = own or [keys(claim)[0].split(".")[0] for claim in known if keys(claim)[0]]
-            listed = ", ".join(dict.fromkeys(own))
-            raise ValueError(f"{what} must be one of {listed or '(none installed)'}, got {name!r}")
-    lower = {str(name).lower() for name in wanted}
-    return [claim for claim in known if any(key.lower() in lower for key in keys(claim))]
-
-
 def _by_statistic(predicts, quantity):
     return dict(predicts) if isinstance(predicts, Mapping) else {quantity: predicts}
+
+
+def _distinct(name, values):
+    """Each value once, in order."""
+    try:
+        return tuple(dict.fromkeys(values))
+    except TypeError:
+        raise ValueError(f"{name} must be a number, a string or a list of these, got {values!r}") from None
 
 
 def _listed(value):
@@ -331,5 +282,7 @@ def _of_budget(values, budget):
     for key in values:
         one_of("budget", key, BUDGETS)
     have = [b for b in BUDGETS if b in values]
+    if not have:
+        raise ValueError(f"budget must be one of {', '.join(BUDGETS)}, got none")
     cheaper = [b for b in have if budget is not None and BUDGETS.index(b) <= BUDGETS.index(budget)]
     return values[cheaper[-1] if cheaper else have[0]]

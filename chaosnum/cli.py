@@ -94,9 +94,9 @@ def _parser():
 
 
 def _list(options, argv):
-    from chaosnum import claim
+    from chaosnum import registry
 
-    known = claim.claims()
+    known = registry.claims()
     if options.json:
         print(json.dumps({"version": chaosnum.__version__, "claims": [_about(c) for c in known]}, indent=1))
         return 0

@@ -2,7 +2,8 @@
 
 Definition. At step k agent i hears agent j where entry [k, i, j] of the adjacency is true; everybody hears itself. A
 sequence of period P has weights A_k, whose rows sum to 1, and B_k, whose columns sum to 1, positive exactly where
-somebody is heard: A averages what is heard, B splits what is sent. Index k means k mod P.
+somebody is heard: A averages what is heard, B splits what is sent. Index k means k mod P. (:func:`sequence` also takes
+A and B of two different graphs; the limits need no more than that each is connected.)
 
 Limits. With strongly connected graphs, or only a strongly connected union over a period, products of the A_k tend to
 1 phi^T and of the B_k to pi 1^T, with
@@ -218,7 +219,7 @@ def sequence(A, B, *, connectivity="each"):
         _sums(name, weights, axis)
         _connected(name, weights, connectivity)
     phi, pi = np.empty(A.shape[:2]), np.empty(A.shape[:2])
-    phi[0], pi[0] = perron(_product(A).T), perron(_product(B))
+    phi[0], pi[0] = perron(product(A).T), perron(product(B))
     for k in range(len(A) - 1, 0, -1):
         phi[k] = phi[(k + 1) % len(A)] @ A[k]
     for k in range(len(B) - 1):
@@ -234,12 +235,12 @@ def perron(P):
     return np.linalg.lstsq(system, np.append(np.zeros(len(P)), 1.0), rcond=None)[0]
 
 
-def _product(weights):
-    """W_{P-1} ... W_0."""
-    product = weights[0]
-    for following in weights[1:]:
-        product = following @ product
-    return product
+def product(matrices):
+    """W_{P-1} ... W_0 of a sequence of P square matrices -> ndarray."""
+    whole = matrices[0]
+    for following in matrices[1:]:
+        whole = following @ whole
+    return whole
 
 
 def _stack(name, matrices):

@@ -12,7 +12,7 @@ once for each k and i. This is the AB or Push-Pull method; with noise and changi
 Statement. Columns of sum 1 keep sum_i y_i^k = sum_i g_i^k, so agreement is possible only where the summed gradient is
 zero. Hence without noise and for small s the error goes to zero, linearly, at the optimum of the *unweighted* sum,
 however unbalanced the graphs. With noise the agents come linearly to within a distance whose square is proportional to
-s, and agree with each other up to s^2. Rates and floors are exact in ``gradient_tracking_law.py``.
+s, and of each other to one whose square is of order s^2. Rates and floors are exact in ``gradient_tracking_law.py``.
 
 Methods beside "tracking", to see what its parts are for:
 
@@ -85,13 +85,14 @@ def iterate(objectives, graphs, step, *, replicas=1, seed=None, start=None, meth
     Raises
     ------
     ValueError
-        step <= 0, unknown method, numbers of agents that differ, a start of the wrong shape or not finite.
+        step <= 0, unknown method, numbers of agents that differ, a start of the wrong shape or not finite, a seed that
+        is no whole number.
     """
     check_agents(objectives, graphs)
     s, method = positive("step", step), one_of("method", method, METHODS)
     m, d, replicas = objectives.agents, objectives.dim, whole("replicas", replicas, 1)
     x = _start(start, objectives, replicas)
-    rng = None if seed is None else np.random.Generator(np.random.SFC64(seed))
+    rng = None if seed is None else np.random.Generator(np.random.SFC64(whole("seed", seed, 0)))
     return _iterate(objectives, graphs, s, rng, np.ascontiguousarray(x), (m, replicas, d), method)
 
 
@@ -140,7 +141,7 @@ def plateau(objectives, graphs, step, *, burn, window, replicas, seed, method="t
     ValueError
         As :func:`iterate`; a run that overflows.
     """
-    burn, window = whole("burn", burn, 0), whole("window", window, 1)
+    burn, window, replicas = whole("burn", burn, 0), whole("window", window, 1), whole("replicas", replicas, 1)
     path = iterate(objectives, graphs, step, replicas=replicas, seed=whole("seed", seed, 0), start=start, method=method)
     # neighbouring iterates say the same: one in `stride`, coprime to the period so that all phases come equally often
     stride = next(q for q in range(max(1, window // SAMPLES), 10 * window + 9) if math.gcd(q, graphs.period) == 1)
@@ -204,9 +205,11 @@ def fitted_rate(errors, period, *, low=1e-12, high=1e-5):
     Raises
     ------
     ValueError
-        Fewer than three periods in that part.
+        No errors, or fewer than three periods in that part.
     """
     errors, period = finite_array("errors", errors, ndim=1), whole("period", period, 1)
+    if not len(errors):
+        raise ValueError("errors must have one value for each iteration, got none")
     size = errors / errors[0] if errors[0] > 0 else errors
     first = int(np.argmax(size < high)) if (size < high).any() else len(size) // 2
     end = int(np.argmax(size < low)) if (size < low).any() else len(size)

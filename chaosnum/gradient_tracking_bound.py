@@ -41,6 +41,7 @@ def composite(objectives, graphs, step):
     graphs : digraphs.Digraphs
         Strongly connected at every step, or the factors may be 1.
     step : float > 0
+        M bounds the errors where s a m (L + mu) <= 2.
 
     Raises
     ------
@@ -54,9 +55,7 @@ def composite(objectives, graphs, step):
 def _parts(objectives, graphs):
     """M(s) = fixed + s slope at each step of the period -> two ndarrays, float64, shape (period, 3, 3)."""
     check_agents(objectives, graphs)
-    m = objectives.agents
-    L = np.linalg.eigvalsh(objectives.hessians).max()
-    mu = np.linalg.eigvalsh(objectives.hessians.mean(axis=0))[0]
+    m, (L, mu) = objectives.agents, _curvatures(objectives)
     unit, fixed, slope = np.eye(m), [], []
     for k, (A, B) in enumerate(zip(graphs.A, graphs.B)):
         phi, pi = graphs.phi[k], graphs.pi[k]
@@ -65,14 +64,20 @@ def _parts(objectives, graphs):
         c = np.linalg.norm(np.sqrt(phi1)[:, None] * (A - phi) / np.sqrt(phi), 2)  # A (I - 1 phi^T) = A - 1 phi^T
         t = np.linalg.norm((B - pi1[:, None]) * np.sqrt(pi) / np.sqrt(pi1)[:, None], 2)
         tracked = np.array([m * L, L * r, 1.0])  # Y + |sum y|
-        step, apart = L / np.sqrt(pi1.min()), np.linalg.norm((A - unit) / np.sqrt(phi), 2)
-        fixed.append([[1.0, 0.0, 0.0], [0.0, c, 0.0], [0.0, step * apart, t]])
+        steep, apart = L / np.sqrt(pi1.min()), np.linalg.norm((A - unit) / np.sqrt(phi), 2)
+        fixed.append([[1.0, 0.0, 0.0], [0.0, c, 0.0], [0.0, steep * apart, t]])
         slope.append([
             [-a * m * mu, a * L * r, np.sqrt(phi1**2 @ pi)],
             np.sqrt((phi1 * pi).max()) * tracked,
-            step * np.sqrt(pi.max()) * tracked,
+            steep * np.sqrt(pi.max()) * tracked,
         ])  # fmt: skip
     return np.array(fixed), np.array(slope)
+
+
+def _curvatures(objectives):
+    """L, of every f_i, which need not be convex, and mu, of their mean."""
+    L = np.abs(np.linalg.eigvalsh(objectives.hessians)).max()
+    return L, np.linalg.eigvalsh(objectives.hessians.mean(axis=0))[0]
 
 
 def guaranteed_step(objectives, graphs):
@@ -87,14 +92,15 @@ def guaranteed_step(objectives, graphs):
     contraction = fixed[:, [1, 2], [1, 2]].max()
     if not contraction < 1.0:
         raise ValueError(f"graphs must contract at every step, got a factor of {contraction:.6g}")
-    L = np.linalg.eigvalsh(objectives.hessians).max()
-    mu = np.linalg.eigvalsh(objectives.hessians.mean(axis=0))[0]
+    L, mu = _curvatures(objectives)
     highest = 2.0 / (graphs.overlap.max() * graphs.agents * (L + mu))
 
     def excess(logarithm):  # of det(I - M), which is positive below the first step with spectral radius 1
         return -np.linalg.det(np.eye(3) - (fixed + np.exp(logarithm) * slope).max(axis=0))
 
     steps = np.log(highest) + np.linspace(-30.0, 0.0, 61)
+    if excess(steps[0]) >= 0.0:
+        raise ValueError(f"graphs must contract enough for a step above {np.exp(steps[0]):.3g}, got {contraction:.15g}")
     for low, high in zip(steps, steps[1:]):
         if excess(high) >= 0.0:
             return float(np.exp(optimize.brentq(excess, low, high, xtol=1e-12)))

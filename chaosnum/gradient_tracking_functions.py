@@ -4,8 +4,16 @@ Definition. A user gives gradients of f_1, ..., f_m and their Hessians as two fu
 zero x* of the summed gradient, with steps halved until the gradient's norm falls.
 
 Both functions are tried before anything is computed: on copies of x, to see whether they write to it; on several
-replicas, which they must treat one by one. Results are copied, for a function may return one and the same buffer. What
-cannot be checked: that the Hessians are those of the gradients, and behaviour that depends on more than x.
+replicas, which they must treat one by one. Results are copied, for a function may return one and the same buffer. At
+the optimum the Hessians are compared with difference quotients of the gradients. What cannot be checked: behaviour that
+depends on more than x.
+
+Difference quotients. Along a direction v, (g(x + h v) - g(x - h v)) / (2 h) differs from H v by (h / l)^2 / 6 of it, l
+the length over which the curvature changes, and by round-off of about eps |x| / h. One of the h from 1e-2 to 1e-6 of
+the distance D to the agents' own optima makes both less than 1e-3 if l > 2e-5 D and |x| < 1e6 D, or l > D and
+|x| < 1e9 D (with h = 1e-6 D and 1e-2 D); so Hessians are refused only if none of the h agrees to 1e-3, a tenth of what
+the laws are trusted to. Looked at are the slowest and the steepest mode of the sum, for an error there spoils rate or
+threshold, and a direction in general position, which sees any other.
 """
 
 import numpy as np
@@ -13,6 +21,8 @@ import numpy as np
 from chaosnum.check import finite_array
 
 NEWTON = 200  # iterations, most of them damped
+STEPS = 10.0 ** -np.arange(2, 7)  # h of the difference quotients, over the distance to the agents' own optima
+TRUE = 1e-3  # relative difference of a Hessian and the best difference quotient
 ALIKE = 1e-9  # relative difference of a gradient among other replicas and alone: the order of summation, no more
 
 
@@ -123,6 +133,38 @@ def newton(gradient, hessians, x):
         x = x - share * move
         g = gradient(x)
     raise ValueError("the objectives' sum must have an optimum that Newton's method finds from start, got none")
+
+
+def check_derivatives(gradient, H, x, length):
+    """Hessians that are those of the gradients at x -> None.
+
+    Parameters
+    ----------
+    gradient : callable (x) -> ndarray, both float64 (agents, replicas, dim)
+    H : ndarray, float64, shape (agents, dim, dim)
+    x : ndarray, float64, shape (dim,)
+    length : float > 0
+        Over which the gradients change.
+
+    Raises
+    ------
+    ValueError
+        They are not, in one of three directions. Directions along which gradients are not finite are left out.
+    """
+    general = np.random.default_rng(0).standard_normal(len(x))
+    modes = np.linalg.eigh(H.sum(axis=0))[1]
+    directions = np.array([modes[:, 0], modes[:, -1], general / np.linalg.norm(general)])
+    shifts = length * STEPS[:, None, None] * directions
+    points = (x + np.array([shifts, -shifts])).reshape(-1, len(x))
+    with np.errstate(all="ignore"):
+        slopes = gradient(np.tile(points, (len(H), 1, 1))).reshape(len(H), 2, *shifts.shape)
+        found = (slopes[:, 0] - slopes[:, 1]) / (2.0 * length * STEPS[:, None, None])
+    wanted = np.einsum("ide,ve->ivd", H, directions)
+    off = np.linalg.norm(found - wanted[:, None], axis=-1).max(axis=0)  # of the worst agent, by h and direction
+    share = off.min(axis=0) / np.linalg.norm(wanted, axis=-1).max(axis=0)  # NaN where a gradient is not finite
+    if (share > TRUE).any():
+        words = f"the derivatives of the gradients to {TRUE:g} at the optimum"
+        raise ValueError(f"hessians must be {words}, got ones that are off by {np.nanmax(share):.3g} of their size")
 
 
 def positive_sum(H):

@@ -30,11 +30,12 @@ import numpy as np
 from scipy import linalg, optimize
 
 from chaosnum.check import positive
-from chaosnum.digraphs import Digraphs
+from chaosnum.digraphs import Digraphs, product
 from chaosnum.gradient_tracking_objectives import Objectives
 
 SCAN = 1.1  # ratio of the steps at which the threshold is looked for
 SETTLED = 3e-4  # relative change of the oracle's covariance
+ROUNDS = 60  # of the iteration for it
 NEGLIGIBLE = 1e-15  # of a power of a matrix
 RESOLVED = 1e-12  # least 1 - rate
 ROUNDING = 1e-13  # of a rate that is 1
@@ -106,7 +107,7 @@ def rate(objectives, graphs, step):
 
 def multipliers(objectives, graphs, step):
     """The factors of all modes over a period, the largest first -> ndarray, float64 or complex128, ((2 m - 1) d,)."""
-    found = np.linalg.eigvals(_product(lifted(objectives, graphs, step)[0]))
+    found = np.linalg.eigvals(product(lifted(objectives, graphs, step)[0]))
     return found[np.argsort(-np.abs(found), kind="stable")]
 
 
@@ -173,13 +174,13 @@ def floor(objectives, graphs, step, *, excess=True):
     Raises
     ------
     ValueError
-        As :func:`lifted`; a step that is not below the threshold.
+        As :func:`lifted`; a step that is not below the threshold, or at which a growing covariance does not settle.
     """
     F, G = lifted(objectives, graphs, step)
     m, d = objectives.agents, objectives.dim
-    powers = _powers(_product(F), step)
-    S, past = objectives.covariances, None
-    for _ in range(60 if excess and objectives.excess else 1):
+    powers = _powers(product(F), step)
+    S, past, settled = objectives.covariances, None, not (excess and objectives.excess)
+    for _ in range(ROUNDS if excess and objectives.excess else 1):
         C = _periodic(F, G, linalg.block_diag(*S), powers)
         X = C[:, : m * d, : m * d].reshape(len(F), m, d, m, d)
         if not (excess and objectives.excess):
@@ -187,11 +188,14 @@ def floor(objectives, graphs, step, *, excess=True):
         grown = objectives.covariances + objectives.excess(np.einsum("kidie->ide", X) / len(F))
         off, share = grown - S, 0.0
         if np.abs(off).max() < SETTLED * np.abs(S).max():
+            settled = np.linalg.eigvalsh(grown).min() >= -2.0 * SETTLED * np.abs(grown).max()  # else no covariance
             break
         if past is not None:  # Anderson's acceleration: the combination of the last two with the least residual
             turn = off - past[1]
             share = np.vdot(off, turn) / np.vdot(turn, turn)
         S, past = grown - share * (grown - (past or (grown,))[0]), (grown, off)
+    if not settled:
+        raise ValueError(f"step must be one at which the noise of the oracle settles, got {step:g}: there is no floor")
     second = np.einsum("kidjd->kij", X)  # E (x_i - x*)^T (x_j - x*)
     centred = np.eye(m) - np.broadcast_to(graphs.phi[:, None], (len(F), m, m))
     return Floor(
@@ -217,13 +221,6 @@ def check_agents(objectives, graphs):
         raise ValueError(f"graphs must be made by {made}, got {type(graphs).__name__}")
     if objectives.agents != graphs.agents:
         raise ValueError(f"graphs must have {objectives.agents} agents, as the objectives have, got {graphs.agents}")
-
-
-def _product(F):
-    whole = F[0]
-    for following in F[1:]:
-        whole = following @ whole
-    return whole
 
 
 def _powers(whole, step):

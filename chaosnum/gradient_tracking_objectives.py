@@ -21,7 +21,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from chaosnum.check import finite_array, in_range, positive, whole
-from chaosnum.gradient_tracking_functions import checked_gradients, checked_hessians, newton, positive_sum
+from chaosnum.gradient_tracking_functions import (
+    check_derivatives,
+    checked_gradients,
+    checked_hessians,
+    newton,
+    positive_sum,
+)
 
 LOUDEST = 1e150  # standard deviation of a noise, whose square is finite
 SHIFTED = 1e-6  # largest round-off of the optimum, in units of the spread
@@ -136,7 +142,8 @@ def quadratics(hessians, centres, noise=1.0):
     Raises
     ------
     ValueError
-        Wrong shapes, NaN, a Hessian that is not symmetric, a sum that is not positive definite, a negative noise.
+        Wrong shapes, NaN, a Hessian or covariance that is not symmetric, a sum that is not positive definite, a
+        negative noise.
     """
     H, c = finite_array("hessians", hessians), finite_array("centres", centres)
     H, c = (H[:, None, None] if H.ndim == 1 else H), (c[:, None] if c.ndim == 1 else c)
@@ -175,7 +182,7 @@ def smooth(gradients, hessians, *, agents, dim, noise=1.0, start=None):
     ------
     ValueError
         No function, one that raises, writes to x, returns another shape or NaN; a sum that is not convex along Newton's
-        path, no optimum.
+        path, no optimum; Hessians that are not the derivatives of the gradients there.
     """
     agents, dim = whole("agents", agents, 2), whole("dim", dim, 1)
     x = finite_array("start", np.zeros(dim) if start is None else start, ndim=1)
@@ -183,7 +190,9 @@ def smooth(gradients, hessians, *, agents, dim, noise=1.0, start=None):
         raise ValueError(f"start must have shape ({dim},), got {x.shape}")
     gradient, hessians = checked_gradients(gradients, agents, x), checked_hessians(hessians, agents, x)
     x = newton(lambda x: gradient(np.tile(x, (agents, 1, 1)))[:, 0].sum(axis=0), hessians, x)
-    return _gaussian(x, _hessians(hessians(x)), gradient, noise)
+    own = _gaussian(x, _hessians(hessians(x)), gradient, noise)
+    check_derivatives(gradient, own.hessians, x, own.spread)
+    return own
 
 
 def logistic(X, y, ridge, agents, *, sort=True):
@@ -264,7 +273,8 @@ def _gaussian(optimum, H, gradient, noise):
     if noise.ndim == 0:
         noise = np.asarray(in_range("noise", float(noise), 0.0, LOUDEST, open_low=False))
         covariances = np.tile(noise**2 * np.eye(d), (agents, 1, 1))
-    elif noise.shape == H.shape and np.allclose(noise, noise.transpose(0, 2, 1)):
+    elif noise.shape == H.shape:
+        _symmetric("noise", noise)
         covariances = noise
     else:
         raise ValueError(f"noise must be a number or symmetric covariances of shape {H.shape}, got {noise.shape}")
@@ -290,8 +300,11 @@ def _gaussian(optimum, H, gradient, noise):
 def _hessians(H):
     if H.ndim != 3 or H.shape[1] != H.shape[2] or H.shape[0] < 2 or H.shape[1] < 1:
         raise ValueError(f"hessians must have shape (agents, d, d), agents >= 2, got {H.shape}")
-    scale = np.abs(H).max()
-    if np.abs(H - H.transpose(0, 2, 1)).max() > 1e-9 * scale:
-        raise ValueError("hessians must be symmetric, got one that is not")
+    _symmetric("hessians", H)
     positive_sum(H)
     return H
+
+
+def _symmetric(name, matrices):
+    if np.abs(matrices - matrices.transpose(0, 2, 1)).max() > 1e-9 * np.abs(matrices).max():
+        raise ValueError(f"{name} must be symmetric, got one that is not")

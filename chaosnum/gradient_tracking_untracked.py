@@ -16,6 +16,7 @@ import numpy as np
 from scipy import linalg
 
 from chaosnum.check import positive
+from chaosnum.digraphs import product
 from chaosnum.gradient_tracking_law import check_agents
 
 
@@ -27,9 +28,7 @@ def untracked_rate(objectives, graphs, step):
     ValueError
         A step at which it does not settle.
     """
-    whole = np.eye(objectives.agents * objectives.dim)
-    for M in _untracked(objectives, graphs, step):
-        whole = M @ whole
+    whole = product(_untracked(objectives, graphs, step))
     found = float(np.abs(np.linalg.eigvals(whole)).max()) ** (1.0 / graphs.period)
     if not found < 1.0:
         raise ValueError(f"step must be one at which the untracked iteration settles, got {step:g}")

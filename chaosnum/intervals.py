@@ -27,8 +27,10 @@ import math
 import numpy as np
 from scipy import special
 
-from chaosnum.check import at_least, finite_array, in_range
+from chaosnum.check import finite_array, in_range, whole
 from chaosnum.rates import _log_mean, _mean_ends
+
+MOST_TRIALS = 2**53  # beyond, whole numbers of successes are no floats
 
 
 def interval(x, statistic="mean", level=0.95, *, trials=1, normality=1.0):
@@ -53,7 +55,7 @@ def interval(x, statistic="mean", level=0.95, *, trials=1, normality=1.0):
     Raises
     ------
     ValueError
-        Fewer than 2 replicas, one that is not finite, or a frequency outside [0, 1].
+        Fewer than 2 replicas, one that is not finite, a frequency outside [0, 1], or trials outside [1, 2^53].
     """
     x = finite_array("x", x, ndim=1)
     if len(x) < 2:
@@ -62,7 +64,7 @@ def interval(x, statistic="mean", level=0.95, *, trials=1, normality=1.0):
     if statistic == "mean":
         return _mean(x, level, normality)
     if statistic == "frequency":
-        return _frequency(x, level, at_least("trials", trials, 1))
+        return _frequency(x, level, whole("trials", trials, 1, MOST_TRIALS))
     order = 0.5 if statistic == "median" else in_range("statistic", statistic, 0.0, 1.0, open_high=True)
     return _quantile(np.sort(x), order, level)
 

@@ -8,7 +8,7 @@ the J judged points, 1 - (1 - family) / J.
 * ``violated``: at some judged point the family-wise interval lies wholly outside the band;
 * ``holds``: at every judged point the 95% interval lies inside the band;
 * ``inconclusive`` otherwise, where the replicas behind a mean have infinite variance, and where the
-  band of a frequency is nearly all of [0, 1] at every judged scale: vacuous.
+  band is vacuous at every judged scale: without an end, or that of a frequency nearly all of [0, 1].
 
 False alarms. If the statistic lies in the band at every scale, the family-wise interval of point j
 can lie above the band only if its lower end is above the statistic, and below likewise: probability
@@ -70,7 +70,7 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
     count = len(scales) if prediction.last is None else min(prediction.last, len(scales))
     judged = range(len(scales) - count, len(scales)) if evidence.asymptotic != "small" else range(count)
     shared = 1 - (1 - evidence.family) / count
-    options = {"trials": int(value(prediction.trials, params))}
+    options = {"trials": value(prediction.trials, params)}
     if statistic == "mean":
         options["normality"] = _normality(samples)
     exact = rounding is not None and prediction.curve is not None
@@ -89,8 +89,7 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
     worst = max(found)[1]
     at = f"at {evidence.scale} = {scales[worst]:g}"
     words = f"{_number(rows[worst])} against {_band_words(predicted[worst], bands[worst])}"
-    vacuous = statistic == "frequency" and all(_width(bands[j]) >= VACUOUS for j in judged)
-    if vacuous:
+    if all(_is_vacuous(bands[j], statistic) for j in judged):
         verdict, reason = "inconclusive", f"the band is vacuous: {_ends(bands[worst])} {at}"
     elif heavy:
         verdict = "inconclusive"
@@ -163,14 +162,18 @@ def farthest(x, edges):
 def _excess(row, band):
     """How far the interval reaches out of the band, in units of the band's or interval's size."""
     _, lo, hi = row
+    if band == (-math.inf, math.inf):
+        return -math.inf
     reach = max(band[0] - lo, hi - band[1])
     size = band[1] - band[0] if math.isfinite(band[1] - band[0]) else abs(band[0] if math.isinf(band[1]) else band[1])
     return reach / (size or 1.0)
 
 
-def _width(band):
-    """Of a frequency's band."""
-    return min(band[1], 1.0) - max(band[0], 0.0)
+def _is_vacuous(band, statistic):
+    """Whether nearly everything lies in the band."""
+    if statistic == "frequency":
+        return min(band[1], 1.0) - max(band[0], 0.0) >= VACUOUS
+    return band == (-math.inf, math.inf)
 
 
 def _outside(ends, band):

@@ -10,7 +10,7 @@ the family-wise level shared over the J judged points, those outside (low, high)
 
 False alarms: at most 1 - family in all, as in :mod:`chaosnum.judge_curve`. The crossing that is reported is where the
 straight line between two neighbouring estimates, against the logarithm of the scale, first meets the level; the verdict
-does not use it.
+does not use it, and it may lie outside of the interval where no scale is near an end.
 
 What goes wrong: scales so far from the interval that any system passes. Take some at its very ends.
 """
@@ -36,7 +36,7 @@ def judge_threshold(prediction, evidence):
     """
     import numpy as np
 
-    from chaosnum.check import finite_array
+    from chaosnum.check import finite_array, in_range
     from chaosnum.intervals import interval
     from chaosnum.rates import _infinite_variance, _normality
 
@@ -44,6 +44,7 @@ def judge_threshold(prediction, evidence):
     low, high, level = (value(end, params) for end in (prediction.low, prediction.high, prediction.level))
     if not low < high:
         raise ValueError(f"low must be below high, got [{low!r}, {high!r}]")
+    in_range("level", level, -math.inf, math.inf, open_high=True)
     order = np.argsort(evidence.scales)
     scales = [evidence.scales[j] for j in order]
     samples = [finite_array("samples", evidence.samples[j], ndim=1) for j in order]
@@ -52,7 +53,7 @@ def judge_threshold(prediction, evidence):
     shared = 1 - (1 - evidence.family) / max(judged, 1)
 
     sign = 1 if prediction.rising else -1
-    options = {"trials": int(value(prediction.trials, params))}
+    options = {"trials": value(prediction.trials, params)}
     if statistic == "mean":
         options["normality"] = _normality(samples)
 
@@ -86,7 +87,8 @@ def judge_threshold(prediction, evidence):
     elif unsure:
         verdict, reason = "inconclusive", f"{where(unsure[0], sides[unsure[0]])}: more replicas there"
     else:
-        verdict, reason = "holds", f"{found}, in {claimed}"
+        inside = "in" if low <= crossing <= high else "and no scale shows it outside of"
+        verdict, reason = "holds", f"{found}, {inside} {claimed}"
     sure = [_beyond(row, level, 1) * sign for row in rows]
     before = [s for s, side in zip(scales, sure) if side == -1]
     after = [s for s, side in zip(scales, sure) if side == 1]

@@ -27,7 +27,7 @@ Two facts, with their proofs.
 
 What goes wrong. A run may look stable beyond step_div: the mean of ||w - w*||^2 grows, by rare large values, while the
 median still falls. And a faster step is not a faster run in proportion: at batch_thresh the step has 1/2 of b times the
-first, the number of iterations for H = I 1/0.68 of a b-th.
+first, the number of iterations for H = I 1/0.69 of a b-th.
 
 References: Jain, Kakade, Kidambi, Netrapalli, Sidford, J. Mach. Learn. Res. 18 (2018) no. 223, arXiv 1610.03774 (its
 formulas from memory; the two proofs are derived here).

@@ -84,7 +84,8 @@ def companion_bound(population, *, step, burn, count):
 def doubling_bound(population, *, samples, batch, epoch):
     """The doubling schedule's bound on the risk, from a first batch b with t steps an epoch -> float."""
     samples, epoch, kappa = at_least("samples", samples, 1), at_least("epoch", epoch, 2), condition(population, batch)
-    power = epoch / (4.0 * kappa * math.log(kappa))
+    pace = 4.0 * kappa * math.log(kappa) if kappa > 1.0 else 0.0  # 1: one column, of one size
+    power = epoch / pace if pace > 0.0 else math.inf
     bias = min(1.0, 2.0 * batch * epoch / samples) ** power * population.initial_risk
     return bias + DOUBLING * population.sigma2_mle / samples
 

@@ -157,9 +157,19 @@ def inflation_bound(population, *, step, batch):
 
 
 def gaussian_floor(eigenvalues, noise, *, step, batch):
-    """The final iterate's floor for Gaussian rows, (noise / 2) q / (1 - q), in closed form -> float."""
-    lam = np.asarray(eigenvalues, dtype=np.float64)
-    q = float(np.sum(step * lam / (batch * (2.0 - step * lam * (batch + 1) / batch))))
+    """The final iterate's floor for Gaussian rows, (noise / 2) q / (1 - q), in closed form -> float.
+
+    Raises
+    ------
+    ValueError
+        There is none: the step is not below `step_div`, where q is 1.
+    """
+    lam, noise = finite_array("eigenvalues", eigenvalues, ndim=1), positive("noise", noise)
+    step, batch = positive("step", step), at_least("batch", batch, 1)
+    room = 2.0 - step * lam * (batch + 1) / batch
+    q = float(np.sum(step * lam / (batch * room))) if (room > 0.0).all() else math.inf
+    if not q < 1.0:
+        raise ValueError(f"step must lie below the threshold of stability, q < 1, got {step:.6g} with q = {q:.3g}")
     return 0.5 * noise * q / (1.0 - q)
 
 

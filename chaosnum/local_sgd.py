@@ -70,9 +70,7 @@ class Rule:
         object.__setattr__(self, "step", check.positive("step", self.step))
         object.__setattr__(self, "tau", check.at_least("tau", self.tau, 1))
         object.__setattr__(self, "pull", check.in_range("pull", self.pull, 0.0, 1.0, open_high=True))
-        object.__setattr__(
-            self, "beta", check.in_range("beta", self.beta, 0.0, 1.0, open_low=False, open_high=True)
-        )
+        object.__setattr__(self, "beta", check.in_range("beta", self.beta, 0.0, 1.0, open_low=False, open_high=True))
 
     @property
     def effective_step(self):
@@ -81,7 +79,15 @@ class Rule:
 
 
 def effective_factor(pull, beta=0.0):
-    """Effective step of overlap over its nominal step, (1 - pull)/(1 - pull beta) -> float."""
+    """Effective step of overlap over its nominal step, (1 - pull)/(1 - pull beta) -> float.
+
+    Raises
+    ------
+    ValueError
+        pull outside (0, 1), or beta outside [0, 1).
+    """
+    pull = check.in_range("pull", pull, 0.0, 1.0, open_high=True)
+    beta = check.in_range("beta", beta, 0.0, 1.0, open_low=False, open_high=True)
     return (1.0 - pull) / (1.0 - pull * beta)
 
 
@@ -103,8 +109,10 @@ def mixing_matrix(workers, pull):
 
 
 def fixed_vector(workers, pull):
-    """The v with W v = v and sum 1 -> ndarray, float64, shape (workers + 1,)."""
-    return np.append(np.full(workers, (1.0 - pull) / workers), pull)
+    """The v with W v = v and sum 1 -> ndarray, float64, shape (workers + 1,); errors as of :func:`mixing_matrix`."""
+    m = check.at_least("workers", workers, 1)
+    pull = check.in_range("pull", pull, 0.0, 1.0, open_high=True)
+    return np.append(np.full(m, (1.0 - pull) / m), pull)
 
 
 def message_bits(parameters, rounds, *, workers=2, bits=32):
@@ -200,7 +208,7 @@ def run(gradient, start, rule, iterations, *, workers, systems=1, seed=0, observ
     rule : Rule
     iterations : int >= 0, local steps
     workers, systems : int >= 1
-    seed : int, of `rng`, a numpy.random.Generator
+    seed : int >= 0, of `rng`, a numpy.random.Generator
     observe : callable (k, state, g), optional
         Called at every local step k = 0, 1, .. with the gradients g taken at state.x, before the step is made. If it
         returns True, the run ends there.
@@ -215,14 +223,19 @@ def run(gradient, start, rule, iterations, *, workers, systems=1, seed=0, observ
     -----
     About 15 microseconds a step and 20 nanoseconds a number.
     """
+    if not isinstance(rule, Rule):
+        raise ValueError(f"rule must be a chaosnum.local_sgd.Rule, got {type(rule).__name__}")
     m, count = check.at_least("workers", workers, 1), check.at_least("systems", systems, 1)
-    iterations = check.at_least("iterations", iterations, 0)
+    iterations, seed = check.at_least("iterations", iterations, 0), check.at_least("seed", seed, 0)
     state, rng = _begun(start, rule, count, m), np.random.default_rng(seed)
     seen = state.x.view()  # what the gradient gets: the same numbers, read-only
     seen.flags.writeable = False
     with np.errstate(over="ignore", invalid="ignore"), blas.one_thread():
         for k in range(iterations):
             g = gradient(seen, rng) if k else _first(gradient, seen, rng)
+            if not isinstance(g, np.ndarray) or g.shape != seen.shape:
+                got = g.shape if isinstance(g, np.ndarray) else type(g).__name__
+                raise ValueError(f"gradient must return an array of shape {seen.shape}, got {got} in step {k}")
             if g.dtype != np.float64:
                 g = g.astype(np.float64)
             if observe is not None and observe(k, state, g) is True:

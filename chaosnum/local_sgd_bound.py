@@ -77,11 +77,13 @@ def gradient_bound(rule, workers, iterations, *, L, gap, variance, heterogeneity
 
 def leading(workers, iterations, *, L, gap, variance):
     """(L gap + variance/2)/sqrt(m K), what the mean tends to in a well of curvature L at the step of `step_for`."""
-    return (L * gap + variance / 2.0) / (workers * iterations) ** 0.5
+    m, K = check.at_least("workers", workers, 1), check.at_least("iterations", iterations, 1)
+    return (L * gap + variance / 2.0) / (m * K) ** 0.5
 
 
 def largest_step(rule, L):
     """The largest nominal step for which step 3 of the derivation is valid -> float."""
+    check.positive("L", L)
 
     def valid(s):
         q = _q(rule, s, L)

@@ -69,7 +69,7 @@ class Logistic:
         m = check.whole("workers", workers, 1, len(X))
         like = check.in_range("like", like, 0.0, 1.0, open_low=False)
         order = np.argsort(labels, kind="stable")[: len(X) // m * m]
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(check.at_least("seed", seed, 0))
         moved = np.flatnonzero(rng.random(len(order)) < like)
         order[moved] = order[rng.permutation(moved)]
         return cls(X[order].reshape(m, -1, X.shape[1]), labels[order].reshape(m, -1), batch, ridge)
@@ -95,7 +95,9 @@ class Logistic:
         return g
 
     def loss(self, w):
-        """F at models w of shape (..., d) -> ndarray."""
+        """F at models w of shape (..., d) -> ndarray; a ValueError for another shape."""
+        if w.shape[-1:] != (self.dim,):
+            raise ValueError(f"w must have shape (..., {self.dim}), got {w.shape}")
         flat, hot = self.X.reshape(-1, self.features), self._hot.reshape(-1, self.classes)
         logits = flat @ w.reshape(*w.shape[:-1], self.features, self.classes)
         logits -= logits.max(axis=-1, keepdims=True)
@@ -104,7 +106,7 @@ class Logistic:
 
     @cached_property
     def minimum(self):
-        """min F -> float, by L-BFGS to a gradient of 1e-7; needs a ridge > 0 to exist."""
+        """min F -> float, by L-BFGS to a gradient of 1e-7 or round-off; needs a ridge > 0 to exist."""
         if self.ridge == 0.0:
             raise ValueError("ridge must be > 0 for a minimum, got 0")
         full = Logistic(self.X, self._hot.argmax(axis=-1), 0, self.ridge)

@@ -51,17 +51,23 @@ class Moments:
     Raises
     ------
     ValueError
-        The rule does not converge on these quadratics (the line names the largest step that does), a step too small
-        to be told from 0 in double precision, or so large a tau or fleet that a round takes more than WORK operations.
+        Something else than Quadratics and a Rule; the rule does not converge on these quadratics (the line names the
+        largest step that does), a step too small to be told from 0 in double precision, or so large a tau or fleet that
+        a round takes more than WORK operations.
     """
 
     problem: Quadratics
     rule: Rule
 
     def __post_init__(self):
+        for name, kind in (("problem", Quadratics), ("rule", Rule)):
+            if not isinstance(getattr(self, name), kind):
+                raise ValueError(f"{name} must be a {kind.__name__}, got {type(getattr(self, name)).__name__}")
         models = self._slots * self.problem.dim
         if self.rule.tau * models**3 > WORK:
             most = int(WORK / models**3)
+            if not most:
+                raise ValueError(f"problem must have at most {int(WORK ** (1 / 3))} numbers in a state, got {models}")
             raise ValueError(f"tau must be at most {most} for the moments of {models} numbers, got {self.rule.tau}")
         if not self.radius < 1.0:
             largest = largest_step(self.problem, self.rule)
@@ -111,7 +117,7 @@ class Moments:
 
         A run that starts here has no transient but that of the noise, which is forgotten twice as fast as the mean.
         """
-        m, mean = self.problem.workers, self._phases[0][0]
+        m, mean, systems = self.problem.workers, self._phases[0][0], check.at_least("systems", systems, 1)
         state = State(np.repeat(mean[None, :m], systems, axis=0), self.rule)
         if self.rule.method == "overlap":
             state.anchor, state.velocity = (np.repeat(mean[None, m + j], systems, axis=0) for j in (0, 1))
@@ -137,7 +143,9 @@ class Moments:
         """E y - x* at the starts of rounds 0 to `rounds`, from a common `start` (d,) -> ndarray, (rounds + 1, d)."""
         L, S = _local(self.problem, self.rule), _synchronise(self.problem, self.rule)
         m, d = self.problem.workers, self.problem.dim
-        s = np.zeros((self._slots, d))
+        s, start = np.zeros((self._slots, d)), check.finite_array("start", start, ndim=1)
+        if len(start) != d:
+            raise ValueError(f"start must have shape ({d},), got {start.shape}")
         s[: m + 1 if self.rule.method == "overlap" else self._slots] = start
         s, u = s.ravel(), np.zeros(len(L))
         u[: m * d] = self.rule.step * self.problem.slopes.ravel()
@@ -195,7 +203,7 @@ def largest_step(problem, rule):
 
 def disagreement_first_order(rule, workers, variance):
     """First order of the disagreement; `variance` is noise^2 d of one worker's gradient -> float."""
-    weights = _weights(rule, squares=True)
+    weights, workers = _weights(rule, squares=True), check.at_least("workers", workers, 1)
     return float((1.0 - 1.0 / workers) * rule.step**2 * variance * weights.mean())
 
 
@@ -206,7 +214,7 @@ def drift_first_order(rule, heterogeneity):
 
 def floor_first_order(rule, workers, variance, h):
     """First order of E |y - x*|^2 for F = h |x|^2/2; `variance` is noise^2 d -> float."""
-    return rule.effective_step * variance / (2.0 * h * workers)
+    return rule.effective_step * variance / (2.0 * check.positive("h", h) * check.at_least("workers", workers, 1))
 
 
 def _weights(rule, squares=False):
@@ -255,4 +263,3 @@ def _radius(problem, rule):
     with blas.one_thread():
         R = _synchronise(problem, rule) @ np.linalg.matrix_power(_local(problem, rule), rule.tau)
         return float(np.abs(np.linalg.eigvals(R)).max()) if np.isfinite(R).all() else np.inf
-

@@ -52,8 +52,9 @@ class Quadratics:
     @classmethod
     def same(cls, workers, h, noise=0.0, tilts=None):
         """All workers alike on R^1, F = h x^2/2, tilted by `tilts` (m,) of mean zero -> Quadratics."""
-        slopes = np.zeros(workers) if tilts is None else np.asarray(tilts, dtype=float)
-        return cls(np.full((workers, 1, 1), check.positive("h", h)), slopes[:, None], noise)
+        m = check.at_least("workers", workers, 1)
+        slopes = np.zeros(m) if tilts is None else check.finite_array("tilts", tilts, ndim=1)
+        return cls(np.full((m, 1, 1), check.positive("h", h)), slopes[:, None], noise)
 
     @classmethod
     def of_shards(cls, shards, *, ridge=0.0, noise=0.0):
@@ -67,7 +68,7 @@ class Quadratics:
         Raises
         ------
         ValueError
-            No shards, empty or unequal ones, NaN, or dependent columns over all rows without a ridge.
+            No shards, empty ones, unequal numbers of columns, NaN, or dependent columns over all rows without a ridge.
         """
         ridge, hessians, slopes = check.nonnegative("ridge", ridge), [], []
         for i, (X, y) in enumerate(_pairs(shards)):

@@ -111,7 +111,7 @@ def updates(amount, step, ridge):
     """Number of steps after which S = -sum ln rho is nearest to `amount` -> int, at least 1."""
     rho = decay(step, ridge)
     if rho == 1.0:
-        raise ValueError(f"ridge must be > 0, or nothing is forgotten, got {ridge!r}")
+        raise ValueError(f"2 step ridge must be > 1e-16, or nothing is forgotten, got {2.0 * step * ridge!r}")
     return max(1, round(in_range("amount", amount, 0.0, math.inf, open_high=True) / -math.log(rho)))
 
 
@@ -179,7 +179,7 @@ def unroll(weights, gradients, step, ridge, *, batch, shared=1, lags=None):
         Shapes that do not fit, values that are not finite, 2 mu lambda >= 1, gradients or last weights that
         are zero, gradients beyond all proportion to the weights, or n B R >= min(p, q), where the bounds are vacuous.
     """
-    unit = np.finfo(getattr(weights, "dtype", np.float64)).eps if _is_float(weights) else np.finfo(np.float64).eps
+    unit = max(float(np.finfo(kind).eps) for kind in (np.float64, weights.dtype if _is_float(weights) else np.float64))
     weights, gradients = finite_array("weights", weights, ndim=3), finite_array("gradients", gradients, ndim=3)
     count = len(gradients)
     if weights.shape != (count + 1, *gradients.shape[1:]) or not count:
@@ -201,6 +201,8 @@ def unroll(weights, gradients, step, ridge, *, batch, shared=1, lags=None):
     floor = ROUNDING * np.linalg.norm(weights[-1])
     sigma = singular_values("weights", weights[-1])
     most = min(count, (size - 1) // each)
+    if lags is not None and (np.ndim(lags) != 1 or not len(lags)):
+        raise ValueError(f"lags must be one or more whole numbers in [1, {most}], got {lags!r}")
     lags = np.arange(1, most + 1) if lags is None else np.unique([whole("lags", n, 1, most) for n in lags])
     rows, total, kept, magnitude = [], np.zeros(weights.shape[1:]), 1.0, 0.0
     for n in range(1, lags[-1] + 1):

@@ -56,11 +56,9 @@ def amplitudes(decay, batch):
     Raises
     ------
     ValueError
-        decay outside (0, 1), or batch not a whole number >= 1.
+        decay outside [0.001, 1), or batch not a whole number >= 1.
     """
-    decay, batch = in_range("decay", decay, 0.0, 1.0, open_high=True), whole("batch", batch, 1)
-    if decay < 1e-3:
-        raise ValueError(f"decay must lie in [0.001, 1), got {decay!r}")
+    decay, batch = in_range("decay", decay, 1e-3, 1.0, open_low=False, open_high=True), whole("batch", batch, 1)
     return decay ** np.arange(math.ceil(math.log(FORGOTTEN) / math.log(decay))) / batch
 
 

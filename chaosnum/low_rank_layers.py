@@ -78,16 +78,19 @@ def layer_gradient(kind, X, labels, classes, width, *, tokens=1, seed, equal=Fal
     Raises
     ------
     ValueError
-        Arguments as in :func:`gradient_rank`, X that is not finite, labels outside of 0..classes-1, or a gradient
-        that is zero.
+        Arguments as in :func:`gradient_rank`, X that is not finite, labels outside of 0..classes-1, rows that are all
+        alike for "batch-norm", or a gradient that is zero.
     """
     X, labels = finite_array("X", X, ndim=2), finite_array("labels", labels)
     gradient_rank(kind, len(X), width, classes, tokens)  # the checks
+    width, classes = int(width), int(classes)
     if labels.shape != (len(X),):
         raise ValueError(f"labels must be one for each of the {len(X)} rows of X, got shape {labels.shape}")
     if np.any(wrong := (labels != np.round(labels)) | (labels < 0) | (labels >= classes)):
         raise ValueError(f"labels must be whole numbers in [0, {classes - 1}], got {float(labels[wrong][0]):g}")
-    rng, count = np.random.default_rng(seed), tokens if kind == "shared" else 1
+    if kind == "batch-norm" and not np.ptp(X, axis=0).any():
+        raise ValueError("rows of X must differ, or batch normalisation divides by 0, got all alike")
+    rng, count = np.random.default_rng(seed), int(tokens) if kind == "shared" else 1
     V = _normal(rng, X.shape[1], count * width)
     W = _normal(rng, width, classes if kind == "output" else width)
     H = _normal(rng, count * width, classes)

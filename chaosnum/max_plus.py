@@ -90,8 +90,8 @@ def per_iteration(method, compute, comm, tau, *, skip=0):
         As `times`, or as many rounds skipped as there are.
     """
     t = times(method, compute, comm, tau)
-    rounds, skip = t.shape[-1], check.at_least("skip", skip, 0)
-    check.whole("skip", skip, 0, rounds - 1)
+    rounds = t.shape[-1]
+    skip = check.whole("skip", skip, 0, rounds - 1)
     return (t[..., -1] - (t[..., skip - 1] if skip else 0.0)) / ((rounds - skip) * tau)
 
 

@@ -87,7 +87,11 @@ def labels(X, w_star, noise=0.0, rng=None):
     ndarray, float64, shape (...)
     """
     y = np.maximum(X @ w_star, 0.0)
-    return y + noise * rng.standard_normal(y.shape) if nonnegative("noise", noise) > 0.0 else y
+    if not nonnegative("noise", noise) > 0.0:
+        return y
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a numpy.random.Generator where there is noise, got {type(rng).__name__}")
+    return y + noise * rng.standard_normal(y.shape)
 
 
 def gradient(w, X, y):

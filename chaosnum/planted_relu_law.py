@@ -33,7 +33,7 @@ Noise tau on the labels adds 2 d tau^2 K/m to E|g_k|^2, at every w, and nothing 
     E |h_t|^2 -> floor = 2 d tau^2 mu (1 + omega) / (m (2 - mu A_Q)),        by the factor 1 - 2 mu + mu^2 A_Q a step.
 
 For small mu this is d tau^2 mu (1 + omega)/m: proportional to mu tau^2. At the same mu quantising raises the floor by
-(1 + omega)(2 - mu A)/(2 - mu A_Q): by 1 + omega for small mu, which is A_Q/A only if 2 d + 3 >> m.
+(1 + omega)(2 - mu A)/(2 - mu A_Q): by 1 + omega for small mu, which is A_Q/A only if K = 1 or 2 d + 3 >> m.
 
 Start. w_0 = (2/n) sum y_i x_i has E w_0 = w* and E|w_0 - w*|^2 = (4 (d + 2)/2 - 1) |w*|^2 / n = (2 d + 3) |w*|^2 / n.
 
@@ -129,7 +129,7 @@ def square_after(w, w_star, step, batch, noise=0.0):
     noise : float
         Standard deviation of the labels' noise.
     """
-    h, g = np.asarray(w) - np.asarray(w_star), mean_gradient(w, w_star)
+    g, h = mean_gradient(w, w_star), np.asarray(w) - np.asarray(w_star)
     second = square_gradient(w, w_star) + 2.0 * len(g) * nonnegative("noise", noise) ** 2
     batch = whole("batch", batch, 1)
     return float(h @ h - 2.0 * step * (h @ g) + step**2 * ((1.0 - 1.0 / batch) * (g @ g) + second / batch))

@@ -43,7 +43,8 @@ class Population:
 
     Attributes
     ----------
-    dim : int
+    dim, count : int
+        d and n.
     active : ndarray, float64, shape (k, d)
         Rows with <w*, x> > 0.
     H : ndarray, float64, shape (d, d)
@@ -101,6 +102,8 @@ class Population:
             Standard deviation of the labels' noise.
         """
         h = finite_array("h", h, ndim=1)
+        if len(h) != self.dim:
+            raise ValueError(f"h must have {self.dim} components, got {len(h)}")
         step, noise, batch = positive("step", step), nonnegative("noise", noise), whole("batch", batch, 1)
         C, traces = np.outer(h, h), np.empty(whole("horizon", horizon, 1) + 1)
         with one_thread():

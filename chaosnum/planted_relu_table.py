@@ -67,7 +67,8 @@ def fit(X, w_star, *, step, batch, rng, target=1e-5, most=2000):
     """
     X = np.ascontiguousarray(finite_array("X", X, ndim=2))
     w_star = planted(w_star, sized("X", X).shape[1])
-    step, batch, target = positive("step", step), whole("batch", batch, 1), in_range("target", target, 0.0, 1.0)
+    step, batch = positive("step", step), whole("batch", batch, 1)
+    target = in_range("target", target, 0.0, 1.0, open_high=True)
     y = labels(X, w_star)
     at_once("batch * 100", batch * LOOK)
     if not y.any():

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaosnum.check import at_least, in_range, one_of, positive
-from chaosnum.rule import LEVEL, Judgement, given, judge_rate, more_replicas, point, value
+from chaosnum.judge_rate import judge_rate
+from chaosnum.rule import LEVEL, Judgement, given, more_replicas, point, value
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class PowerLaw:
         _check_rate(self)
 
     def claimed(self, params):
-        return {"kind": "power", "exponent": value(self.exponent, params), "sense": self.sense}
+        return {"kind": "power", "exponent": _exponent(self, params), "sense": self.sense}
 
     def judge(self, evidence):
         """Evidence -> Judgement."""
@@ -89,13 +90,13 @@ class ExplicitBound:
         return 3 if self.exponent is None else 4
 
     def claimed(self, params):
-        exponent = None if self.exponent is None else value(self.exponent, params)
+        exponent = None if self.exponent is None else _exponent(self, params)
         claimed = {"kind": "bound", "exponent": exponent, "sense": "upper"}
         return claimed if self.exponent is not None else {**claimed, "words": "≤ explicit bound"}
 
     def judge(self, evidence):
         """Evidence -> Judgement."""
-        return judge_rate(self, evidence, last=min(self.last, len(evidence.scales) - 1))
+        return judge_rate(self, evidence, last=min(self.last, max(3, len(evidence.scales) - 1)))
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,10 @@ class LimitLaw:
         measured |= {"p": p, "ratio": whole.ratio, "ratio_ci": whole.ci}
         claimed = self.claimed(evidence.params)
         return Judgement(verdict, None, reason, claimed, measured, None, points, whole)
+
+
+def _exponent(prediction, params):
+    return in_range("exponent", value(prediction.exponent, params), -math.inf, math.inf, open_high=True)
 
 
 def _check_rate(prediction):

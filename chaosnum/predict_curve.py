@@ -79,8 +79,7 @@ class LimitCurve:
         if self.curve is None and self.lower is None and self.upper is None:
             raise ValueError("curve, lower or upper must be given, got none")
         for name in ("curve", "lower", "upper"):
-            if isinstance(number := getattr(self, name), (int, float)):
-                in_range(name, number, -math.inf, math.inf, open_high=True)
+            _check_number(name, getattr(self, name))
         if not callable(self.margin):
             positive("margin", self.margin)
         if isinstance(self.statistic, str):
@@ -148,8 +147,9 @@ class ExactValue:
     least_scales = 1
 
     def __post_init__(self):
-        if isinstance(self.value, (int, float)):
-            in_range("value", self.value, -math.inf, math.inf, open_high=True)
+        if self.value is None:
+            raise ValueError("value must be a number or a function, got None")
+        _check_number("value", self.value)
         if not callable(self.deviation):
             positive("deviation", self.deviation)
         nonnegative("rounding", self.rounding)
@@ -204,7 +204,7 @@ class Bound:
     least_scales = 1
 
     def __post_init__(self):
-        if isinstance(self.upper, (int, float)):
+        if not callable(self.upper):
             nonnegative("upper", self.upper)
         nonnegative("rounding", self.rounding)
         one_of("statistic", self.statistic, ("every", "mean", "median"))
@@ -239,8 +239,8 @@ class Threshold:
 
     Violated where at some scale outside the interval the family-wise interval of the statistic lies wholly on the wrong
     side of the level. Holds where all 95% intervals there lie on the right side, with at least one scale on each side:
-    then, if the statistic depends continuously on the scale, it crosses inside. Scales at the very ends count as
-    outside. Example::
+    then, if the statistic depends continuously on the scale, it crosses between the two that are next to the interval.
+    Scales at its very ends count as outside; with these, it crosses inside. Example::
 
         Threshold(low=lambda dim: 2 * dim, high=lambda dim: 3 * dim, level=0.5, statistic="frequency")
 
@@ -271,6 +271,10 @@ class Threshold:
 
     def __post_init__(self):
         one_of("statistic", self.statistic, ("mean", "median", "frequency", "every"))
+        for name in ("low", "high", "level"):
+            _check_number(name, getattr(self, name))
+        if not callable(self.trials):
+            at_least("trials", self.trials, 1)
         if not (callable(self.low) or callable(self.high)) and not self.low < self.high:
             raise ValueError(f"low must be below high, got [{self.low!r}, {self.high!r}]")
 
@@ -283,3 +287,9 @@ class Threshold:
     def judge(self, evidence):
         """Evidence -> Judgement."""
         return judge_threshold(self, evidence)
+
+
+def _check_number(name, number):
+    """Of what may be a function, a number or None: if it is a number, a finite one."""
+    if number is not None and not callable(number):
+        in_range(name, number, -math.inf, math.inf, open_high=True)

@@ -28,10 +28,10 @@ from functools import lru_cache
 import numpy as np
 
 from chaosnum.check import one_of, whole
+from chaosnum.qsgd import MOST_LEVELS
 
 CODES = ("gap", "dense")
 SCALE_BITS = 32
-MOST_LEVELS = 2**31 - 1  # as of a Quantiser
 MOST_DIM = 10**8  # a message of 32 bits must not take all memory
 
 
@@ -232,4 +232,3 @@ class _Reader:
         """Nothing may be left."""
         if self.at < len(self.text):
             raise ValueError(f"message must end at bit {self.at}, got {len(self.text)} bits")
-

@@ -54,7 +54,7 @@ def expected_bits(quantiser, v, code="gap"):
     low = np.floor(share).astype(np.int64)
     up = share - low
     nonzero = np.minimum(share, 1.0)
-    silent = float(np.exp(np.log1p(-np.minimum(nonzero, 1 - 1e-300)).sum())) if nonzero.max() < 1.0 else 0.0
+    silent = float(np.exp(np.log1p(-nonzero).sum())) if nonzero.max() < 1.0 else 0.0
     if code == "dense":
         levels = (1.0 - up) * omega_bits(low + 1) + up * omega_bits(low + 2)
         return SCALE_BITS + float((levels + nonzero).sum()) - silent * len(v)  # each 0 takes one bit
@@ -78,7 +78,10 @@ def limit_bits(code="gap", ratio=1.0):
     one_of("code", code, CODES)
     ratio = in_range("ratio", ratio, 1e-3, 100.0, open_low=False)
     top = math.ceil(ratio * 12.0)
-    density = lambda t: math.sqrt(2.0 / math.pi) / ratio * math.exp(-0.5 * (t / ratio) ** 2)  # noqa: E731
+
+    def density(t):
+        return math.sqrt(2.0 / math.pi) / ratio * math.exp(-0.5 * (t / ratio) ** 2)
+
     mass = np.zeros(top + 2)
     for k in range(top + 1):
         whole_part = integrate.quad(density, k, k + 1)[0]

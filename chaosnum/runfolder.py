@@ -216,7 +216,8 @@ def _earlier_files(path):
     except ValueError:
         return None
     ours = {"run.json", "verdicts.json", "report.html", *_TABLES}
-    return [name for name in [*files, "report.html"] if name in ours or re.fullmatch(r"[\w-]+\.(png|pdf)", str(name))]
+    names = [name for name in files if isinstance(name, str)] if isinstance(files, list) else []
+    return [name for name in [*names, "report.html"] if name in ours or re.fullmatch(r"[\w-]+\.(png|pdf)", name)]
 
 
 def versions():

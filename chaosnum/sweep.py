@@ -109,9 +109,12 @@ def plan(claims, budget="quick", *, control=None, params=None):
     ValueError
         No claim; an unknown budget, control or parameter; a value outside a claim's domain.
     """
-    claims = [claims] if isinstance(claims, Claim) else list(claims)
+    claims = [claims] if isinstance(claims, (Claim, str)) else list(claims)
     if not claims:
         raise ValueError("claims must hold at least one claim, got none")
+    for claim in claims:
+        if not isinstance(claim, Claim):
+            raise ValueError(f"claims must be claims (by name: chaosnum.claim.find), got {claim!r}")
     one_of("budget", budget, BUDGETS)
     known = dict.fromkeys(name for claim in claims for name in claim.params)
     for name in params or {}:
@@ -176,7 +179,7 @@ def verify(
     family = 1 - FALSE_ALARM / total
     verdicts = [None] * len(cases)
     observer.started(sum(case.cells for case in cases))
-    pool = executor or ThreadPoolExecutor(workers, thread_name_prefix="chaosnum")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="chaosnum") if executor is None else executor
     workers = getattr(pool, "_max_workers", workers)
     try:
         # Cells run side by side: threads of BLAS's own would only get in their way, and into their last bits.

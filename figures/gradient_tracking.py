@@ -62,7 +62,7 @@ def compute(budget="standard", seed=1, cells=None, fractions=FRACTIONS, periods=
     for period in periods:
         values = [networks.inflation(period, seed=_seed(seed, period, i))["simulated"] for i in range(cells)]
         own = runs.built_in(period)
-        finite = own.floor(networks.FRACTION).average / (own.step(networks.FRACTION) * own.small().static)
+        finite = networks.over_static(own, networks.FRACTION)
         rows.append(_row("inflation", "simulated", x=period, values=values, predicted=finite))
         rows.append(_row("inflation", "small steps", x=period, predicted=own.small().inflation))
     for step in steps:

@@ -127,7 +127,7 @@ def _step(system, step):
 
 
 def _usable(system):
-    """Whether there are digits enough around the optimum, and gradients.
+    """Digits enough around the optimum, and gradients -> None.
 
     Raises
     ------
@@ -170,15 +170,16 @@ def make(
         Whether it is; else only what is left of the error is looked at.
     """
     common = {"scale": scale, "model": model, "params": params or {}, "domain": domain or {}}
-    noise = gradient_tracking_noise
     claims = [_rate(system, steps or halved(largest, HALVINGS), common, fits=fits)]
     if noisy:
-        claims.append(noise.floor(system, halved(largest if linear else small, NOISY), common, linear))
+        claims.append(
+            gradient_tracking_noise.floor(system, halved(largest if linear else small, NOISY), common, linear)
+        )
         if linear:
-            claims.append(noise.squared(system, largest, common))
+            claims.append(gradient_tracking_noise.squared(system, largest, common))
     claims.append(gradient_tracking_noise.laws(system, least, common, noisy=noisy))
     if noisy:
-        claims.append(noise.orders(system, small, common))
+        claims.append(gradient_tracking_noise.orders(system, small, common))
     if linear:
         claims.append(_threshold(system, common))
     if biased:

@@ -34,12 +34,16 @@ LARGE = 10.0  # least factor between threshold and guaranteed step
 
 
 def inflation(period, *, seed, frozen=False):
-    """Floor of the average over that for fixed weights, by simulation; and by Lyapunov's equation for s -> 0."""
+    """Floor of the average over that for fixed weights, by simulation; and by Lyapunov's equation at a small step."""
     system = runs.built_in(int(period))
     run = _frozen(int(period)) if frozen else system
     found = runs.plateau(FRACTION, seed=seed, system=run)["average / static"]
-    step = system.step(runs.LAW)
-    return {"simulated": found, "small steps": system.floor(runs.LAW).average / (step * system.small().static)}
+    return {"simulated": found, "small steps": over_static(system, runs.LAW)}
+
+
+def over_static(system, scale):
+    """Lyapunov's floor of the average over that of the formula for fixed weights -> float."""
+    return system.floor(scale).average / (system.step(scale) * system.small().static)
 
 
 @lru_cache(maxsize=8)
@@ -50,13 +54,9 @@ def _frozen(period):
     return runs.System(system.objectives, graphs)
 
 
-def _finite(period):
-    system = runs.built_in(int(period))
-    return system.floor(FRACTION).average / (system.step(FRACTION) * system.small().static)
-
-
 VARIES = {
-    "simulated": cn.ExactValue(_finite, deviation=0.02, words="Lyapunov's"),
+    "simulated": cn.ExactValue(lambda period: over_static(runs.built_in(int(period)), FRACTION), deviation=0.02,
+                               words="Lyapunov's"),
     "small steps": cn.LimitCurve(lambda period: runs.built_in(int(period)).small().inflation, margin=0.01,
                                  statistic="every", words="<|w_k|^2> / (m a^2)"),
 }  # fmt: skip
@@ -90,8 +90,9 @@ TIME_VARIATION = cn.Claim(
 def deflation(agents, *, seed, period, echoes=True):
     """Largest a^2 / <w_{k,i}^2> over the agents of a random sequence."""
     graphs = cn.digraphs.random(int(agents), int(period), seed=seed)
-    w = cn.gradient_tracking_small_step.noise_weights(graphs)
-    if not echoes:
+    if echoes:
+        w = cn.gradient_tracking_small_step.noise_weights(graphs)
+    else:
         import numpy as np
 
         w = np.roll(graphs.phi, -1, axis=0)

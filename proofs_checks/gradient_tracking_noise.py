@@ -8,7 +8,7 @@ Statement
     small-step-laws (S4.3)  For s -> 0 the decay is s a lambda_min(sum H), the average's floor s V. Nothing is random:
         both are compared with the exact ones at a step so small that what the laws lack, which is of order s, is below
         1 %, and extrapolated to s = 0, where only the order s^2 is left.
-    orders (S4.4)  For steps from 1/32 of the threshold on, the average's is of order s, the disagreement's of s^2.
+    orders (S4.4)  For steps from 1/32 of the threshold down, the average's is of order s, the disagreement's of s^2.
 
 Controls
     same-sample, resampled: other methods (``chaosnum/gradient_tracking.py``). no-burn-in: averaged from a far start on.
@@ -67,7 +67,7 @@ def squared(system, largest, common):
 
 
 def orders(system, small, common):
-    """S4.4 -> Claim, from the scale `small` on."""
+    """S4.4 -> Claim, from the scale `small` down."""
     predicts = {
         "average": cn.PowerLaw(1.0, sense="exact", margin=0.1),
         "consensus": cn.PowerLaw(2.0, sense="exact", margin=0.03),
@@ -86,7 +86,7 @@ def orders(system, small, common):
 
 
 def laws(system, least, common, *, noisy=True):
-    """S4.3, the small-step laws against spectral radius and Lyapunov solution, from the scale `least` on -> Claim."""
+    """S4.3, the small-step laws against spectral radius and Lyapunov solution, from the scale `least` down -> Claim."""
 
     def measure(scale, *, seed, mean=False, **params):
         own = system(**params)

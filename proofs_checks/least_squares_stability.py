@@ -9,7 +9,7 @@ S6.1 stability-crossing: E ||w||^2 falls below step_div and grows above it, in s
 S6.2 speed-up: for Gaussian rows with H = I the factor of E ||w||^2 per step at half of the maximal step is
     1 - b / (d+b+1), so log(10^6) / -log(that) iterations for six digits. Derivation: by rotation a step changes
     ||w||^2 by the factor (1 - g U/b)^2 + g^2 U V / b^2, U chi-square with b and V with d-1 degrees of freedom; its
-    mean is 1 - 2g + g^2 (d+b+1)/b. Near-linear: 0.68 b at b = d + 3; beyond, it saturates.
+    mean is 1 - 2g + g^2 (d+b+1)/b. Near-linear: 0.69 b at b = d + 3; beyond, it saturates.
 S6.2 near-linear: for every law let g_b = step_max(b)/2 and r_b = -log of the second-moment map's spectral radius at
     g_b. Then -log(1 - g_b mu) <= r_b <= -2 log(1 - g_b mu): the first as E ||w||^2 falls by 1 - g mu at least, the
     second as the mean of w falls no faster. So the speed-up in iterations is within a factor of two of the steps'

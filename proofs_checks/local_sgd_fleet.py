@@ -6,8 +6,7 @@ sees another part of the range; full gradients with additive noise. A fleet is m
 parameters, so that the same claims serve the fleet of a user (``proofs_checks/local_sgd.py``).
 
 Spoilt. `frozen`: the anchor stays where it began. `first_worker`: the anchor is one worker's model in place of the
-average of all. `shared`: half of the noise's variance is common to
-all workers.
+average of all. `shared`: half of the noise's variance is common to all workers.
 """
 
 from functools import lru_cache, partial
@@ -60,12 +59,17 @@ def ready(make, tau, *, step, pull, beta=0.0, method="overlap", **about):
 
 
 def affordable(problem, rule):
-    """Refuses runs of more than LONGEST local steps: a long round, or a small effective step.
+    """Refuses runs of more than LONGEST local steps.
+
+    Parameters
+    ----------
+    problem : Quadratics, or None for a gradient function, of which nothing is known
+    rule : Rule
 
     Raises
     ------
     ValueError
-        `problem` is a fleet, or None for a gradient function, of which nothing is known.
+        A long round, or a small effective step.
     """
     if rule.tau > LONGEST // ROUNDS:
         raise ValueError(f"tau must be at most {LONGEST // ROUNDS}, {ROUNDS} rounds in {LONGEST} steps, got {rule.tau}")

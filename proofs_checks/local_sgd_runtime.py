@@ -20,6 +20,7 @@ Controls
 """
 
 from functools import partial
+from math import ceil
 
 import chaosnum as cn
 
@@ -29,13 +30,14 @@ WORKERS = 16
 KINDS = ("exponential", "stragglers", "slow")
 
 
-def sampler(compute, mean=1.0):
-    """A sampler of compute times, by name."""
+def sampler(compute):
+    """A sampler of compute times, by one of the names KINDS."""
+    cn.check.one_of("compute", compute, KINDS)
     if compute == "exponential":
-        return cn.max_plus.exponential(mean)
+        return cn.max_plus.exponential()
     if compute == "stragglers":
-        return cn.max_plus.stragglers(mean=mean)
-    return cn.max_plus.slow_worker(mean=mean, jitter=0.5)
+        return cn.max_plus.stragglers()
+    return cn.max_plus.slow_worker(jitter=0.5)
 
 
 def ordering(draw, tau, *, seed, comm, workers, rounds, often=False, **about):
@@ -89,7 +91,7 @@ def _all_gradients(draw, tau, **params):
 
 
 ORDERING = ordering_claims(
-    lambda compute: sampler(compute), "max-plus", scales=[1, 2, 8, 24],
+    sampler, "max-plus", scales=[1, 2, 8, 24],
     params={"compute": KINDS, "comm": (0.346, 4.0), "workers": 16, "rounds": 40},
 )  # fmt: skip
 
@@ -118,12 +120,6 @@ def hidden(tau, **params):
     return {TIME: found, RELATIVE: found}
 
 
-def _first_hidden(comm):
-    from math import ceil
-
-    return ceil(comm)
-
-
 HIDDEN = cn.Claim(
     "S5.5",
     "With deterministic compute times T an iteration takes max(T, comm/tau): hidden if and only if tau T >= comm.",
@@ -136,8 +132,8 @@ HIDDEN = cn.Claim(
     predicts={
         TIME: cn.ExactValue(lambda tau, comm: cn.max_plus.deterministic("overlap", 1.0, comm, tau), statistic="every",
                             words="max(T, comm/tau)"),
-        RELATIVE: cn.Threshold(lambda comm: _first_hidden(comm) - 1, _first_hidden,
-                               lambda comm: 0.5 + 0.5 * comm / (_first_hidden(comm) - 1), rising=False,
+        RELATIVE: cn.Threshold(lambda comm: ceil(comm) - 1, lambda comm: ceil(comm),
+                               lambda comm: 0.5 + 0.5 * comm / (ceil(comm) - 1), rising=False,
                                statistic="every", words="hidden"),
     },
     scales=[1, 2, 3, 4, 5, 6, 8, 16],

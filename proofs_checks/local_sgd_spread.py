@@ -22,6 +22,7 @@ Controls
 """
 
 from functools import partial
+from math import ceil, log
 
 import chaosnum as cn
 from proofs_checks import local_sgd_fleet as fleet
@@ -58,8 +59,6 @@ def noise(make, tau, *, seed, step, pull, beta, systems, method="overlap", gradi
 
 
 def _log(x):
-    from math import log
-
     return log(max(x, 1e-12))
 
 
@@ -117,8 +116,6 @@ DIABETES_NOISE = noise_claim(fleet.diabetes, "diabetes", params=DIABETES_PARAMS,
 
 def drift(make, tau, *, seed, step, pull, beta, method="overlap", only=None, **about):
     """Disagreement and bias of a noiseless run once it has settled, or after `only` rounds: means over one round."""
-    from math import ceil
-
     exact = fleet.moments(make, tau, step, pull, beta, **about)
     problem, rule = exact.problem, cn.local_sgd.Rule(step, int(tau), pull, beta, method)
     rounds, found, optimum = only or ceil(fleet.SETTLED / -_log(exact.radius)) + 1, [], problem.optimum
@@ -153,8 +150,9 @@ def same_data(make, tau, **params):
 def drift_claim(make, model, *, params, scales, biased):
     """S5.4 for a fleet of quadratics without noise: drift, and bias where the Hessians differ."""
     rules = {
-        what: cn.ExactValue(fleet.of_fleet(exact_drift, make, statistic=what), rounding=1e-7, statistic="every",
-                            words="fixed point")
+        what: cn.ExactValue(
+            fleet.of_fleet(exact_drift, make, statistic=what), rounding=1e-7, statistic="every", words="fixed point"
+        )
         for what in ((APART, BIAS) if biased else (APART,))
     }
     return cn.Claim(

@@ -261,7 +261,6 @@ def trajectory_claim(make, model, *, params, scales, noisy=True):
     )  # fmt: skip
 
 
-
 VIRTUAL_PARAMS = {"step": 0.1, "pull": (0.2, 0.6), "beta": (0.0, 0.7)}
 VIRTUAL = virtual_claim(wells, "wells", params=VIRTUAL_PARAMS, scales=[1, 2, 8])
 TRAJECTORY = trajectory_claim(

@@ -14,6 +14,8 @@ Control
     no-kappa: the bound without its term in kappa, which is false.
 """
 
+from math import cosh, log
+
 import chaosnum as cn
 from proofs_checks import local_sgd_fleet as fleet
 from proofs_checks.local_sgd_rate import GRADIENT, SOURCE, mean_square
@@ -43,8 +45,6 @@ def unlike(tau, *, seed, pull, reach, tilt):
 
 def bound(tau, *, pull, reach, tilt, apart=True):
     """The explicit bound, or what is left of it without the term in kappa."""
-    from math import cosh, log
-
     gap = LENGTH**2 / 4.0 * log(cosh(START / LENGTH))
     kappa = (tilt + 0.75 * LENGTH) if apart else 0.0
     return cn.local_sgd_bound.gradient_bound(

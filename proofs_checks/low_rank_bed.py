@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import chaosnum as cn
 
+SOURCE = "Galanti, Siegel, Gupte, Poggio, arXiv 2206.05794"
 SYSTEMS = 3  # networks behind a replica
 
 

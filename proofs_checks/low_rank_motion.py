@@ -10,7 +10,7 @@ Proof (derived)
     The weights come to rest only where their rank is B.
 
 What is checked, on a small tanh network and 32 of the rows, which it learns by heart
-    least-move: the inequality, at every step and in every layer.
+    least-move: the inequality, at twenty steps after training to S, in every layer.
     no-convergence, convergence: the two-by-two table. The moves after T steps are those after T / 4 with decay and
     B < N, and at most half of them where one of the two is missing. (With ReLU even the full gradient keeps stepping
     across the kinks of its loss.) Without decay the moves fall like 1 / T, as the loss does; that is not claimed.
@@ -20,8 +20,8 @@ Controls
 """
 
 import chaosnum as cn
+from proofs_checks.low_rank_bed import SOURCE
 
-SOURCE = "Galanti, Siegel, Gupte, Poggio, arXiv 2206.05794"
 SMALL = {"rows": 32, "width": 24, "depth": 2}  # of the networks
 
 
@@ -78,13 +78,13 @@ def convergence_claims(load, model, settings, batch=4):
     """The two-by-two table of decay and mini-batches -> two Claims; the scale is S at the lambda of `settings`."""
 
     def measure(forgetting, *, seed, case, batch, step, ridge):
-        """Mean move of the last fifth of T steps over that of the last fifth of the first T / 4."""
+        """Mean move of the last fifth of the steps from T / 4 to T over that of the last fifth of the first T / 4."""
         import numpy as np
 
         rows, rng = few(load), np.random.default_rng(seed)
         weights, means = small(rows, rng, 2), []
-        whole = cn.low_rank.updates(forgetting, step, ridge)
-        for steps in (whole // 4, whole - whole // 4):
+        total = cn.low_rank.updates(forgetting, step, ridge)
+        for steps in (total // 4, total - total // 4):
             moved = cn.low_rank_mlp.train(
                 weights, *rows[:2], batch=batch if "mini" in case else None, step=step,
                 ridge=0.0 if case.startswith("no") else ridge, steps=steps, rng=rng, unit="tanh", moves=steps // 5,

@@ -38,9 +38,8 @@ import math
 from functools import lru_cache
 
 import chaosnum as cn
-from proofs_checks.low_rank_bed import bed
+from proofs_checks.low_rank_bed import SOURCE, bed
 
-SOURCE = "Galanti, Siegel, Gupte, Poggio, arXiv 2206.05794"
 LOST, LEARNT = "0.95 d / rank", "collapse"
 SPEARMAN, SHRUNK, SPREAD = "Spearman's coefficient", "rank at least B / rank at most B", "spread of ranks"
 TWICE = {"mu": "rank at 2 mu / rank", "lambda": "rank at 2 lambda / rank"}
@@ -182,7 +181,10 @@ def forgetting_claim(load, model, settings, batch):
     def learnt(batch, step, ridge, width, depth):
         """Rank once the initial weights are gone."""
         net = reach(math.exp(GONE), seed=0, batch=batch, step=step, ridge=ridge, width=width, depth=depth, systems=2)
-        return float(net.rank().mean())
+        rank = float(net.rank().mean())
+        if not rank < width:
+            raise ValueError(f"width must exceed the rank of what is learnt, or nothing initial shows, got {width}")
+        return rank
 
     def measure(x, *, seed, **params):
         net = reach(x, seed=seed, **params)

@@ -11,8 +11,8 @@ and neither where n B is near d: the last few singular values of any matrix are 
 """
 
 import chaosnum as cn
+from proofs_checks.low_rank_bed import SOURCE
 
-SOURCE = "Galanti, Siegel, Gupte, Poggio, arXiv 2206.05794"
 IDENTITY, SPECTRAL, FROBENIUS = "rest / rounding", "singular value / bound", "tail / bound"
 NETWORK = {"step": 0.1, "ridge": 0.008, "width": 64, "depth": 3}
 UNROLLED = {
@@ -71,7 +71,8 @@ def unrolling_claim(load, model, *, settings=NETWORK, batches=(1, 4), lags=(1, 4
             cn.Control("momentum", "Heavy ball: the last n steps hold older gradients.", measure=momentum, replicas=2,
                        scales=[max(lags)], predicts={IDENTITY: cn.Bound(1.0)}),
             cn.Control("dense-noise", "Full-rank noise of a hundred times its norm is added to every gradient.",
-                       measure=noisy, replicas=2, scales=[4], predicts=BOUNDS, applies=lambda prior: prior == 0),
+                       measure=noisy, replicas=2, scales=[min(4, max(lags))], predicts=BOUNDS,
+                       applies=lambda prior: prior == 0),
         ),
     )  # fmt: skip
 

@@ -26,8 +26,8 @@ What is checked
 What is not claimed
     * The ball |w_0 - w*| <= (7/200) |w*| of the paper as a necessity: the exact step contracts from |h| = 1.5 |w*| too.
     * That quantising raises the floor by A_Q/A: at equal mu it does so by (1 + omega)(2 - mu A)/(2 - mu A_Q), which is
-      A_Q/A only if 2 d + 3 >> m and mu is small. For K = 1, where A_Q = (1 + omega) A, the floors are equal at steps
-      that are the same share of 2/A and of 2/A_Q.
+      A_Q/A only if mu is small, and K = 1 or 2 d + 3 >> m. For K = 1, where A_Q = (1 + omega) A, the floors are equal
+      at steps that are the same share of 2/A and of 2/A_Q.
 
 Controls
     half-loss-step: the step of the halved loss's convention, a factor of 2. stale-batch: one batch, used again and

@@ -1,6 +1,7 @@
 """S3.5: noise on the labels of a planted ReLU leaves a floor, which quantising raises; see planted_relu.py."""
 
 import chaosnum as cn
+from proofs_checks.planted_relu_quantised import amplified
 from proofs_checks.planted_relu_rates import RUNS, WHOLE, law, step_factor
 
 SOURCE = "derived here, in chaosnum/planted_relu_law.py, for the update rule of arXiv 1901.06587 as recalled"
@@ -22,9 +23,10 @@ def floor(u, *, seed, dim, batch, noise, levels=0, workers=1, quiet=False, share
 
 
 def _long(u, dim, batch):
-    """Steps until the mean is within 1e-6 of its limit, or 40."""
+    """Steps until the mean is within 1e-6 of its limit, or 40; there is one for u < 1 alone."""
     import math
 
+    cn.check.in_range("u", u, 0.0, 1.0, open_high=True)
     return max(40, math.ceil(-14.0 / math.log(step_factor(u, dim, batch))))
 
 
@@ -107,8 +109,7 @@ def raised_floor(levels, *, seed, dim, batch, noise, workers, u, silent=False):
 
 def _same_step(levels, dim, batch, workers, u):
     """mu = 2 u/A_Q as a share of 2/A."""
-    omega = cn.qsgd.Quantiser(int(levels)).mean_variance(int(dim))
-    return u * law(dim, batch) / law(dim, batch, workers=int(workers), omega=omega)
+    return u * law(dim, batch) / amplified(levels, dim, batch, workers)
 
 
 def raised_by(levels, dim, batch, noise, workers, u):
@@ -126,7 +127,7 @@ RAISED = cn.Claim(
     origin="derived",
     name="raised-floor",
     model="gaussian",
-    qualified="the factor A_Q/A holds only for small steps and 2 d + 3 >> m",
+    qualified="the factor A_Q/A holds only for small steps, and for one worker or 2 d + 3 >> m",
     measure=raised_floor,
     quantity="floor / floor without quantising",
     predicts=cn.LimitCurve(raised_by, margin=0.04, words="raised floor"),

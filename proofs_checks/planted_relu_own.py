@@ -78,10 +78,8 @@ NOISY = cn.Control("label-noise", "Labels that no unit has.", params={"noise": 1
 REPLICAS = {"quick": 12, "standard": 16, "full": 64}
 
 
-def recursion(settings, batches, model, exact, rows):
+def recursion(settings, batches, model, exact, rows, controls=(HALF,)):
     """Claim on the mean of |h|^2; `exact`: nothing is quantised."""
-    gaussian = cn.Control("gaussian-formula", "The closed form of Gaussian rows.", params={"gaussian": True},
-                          scales=[32, 128], replicas=64)
     return cn.Claim(
         "S3.1" if exact else "S3.2",
         "Near w* the mean of |h|^2 is that of the operator recursion." if rows else
@@ -96,7 +94,7 @@ def recursion(settings, batches, model, exact, rows):
         predicts=cn.ExactValue(1.0, deviation=0.04, words="1") if exact else cn.LimitCurve(1.0, margin=0.06, words="1"),
         scales=batches,
         replicas={"quick": 16, "standard": 24, "full": 64},
-        controls=(HALF, gaussian) if model == "digits" else (HALF,),  # other rows may be Gaussian
+        controls=controls,
     )  # fmt: skip
 
 

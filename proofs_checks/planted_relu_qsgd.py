@@ -22,7 +22,7 @@ LEVELS = (0, 10**4)
 
 
 def moments(dim, *, seed, levels, nearest=False, wrong=False, maximum=False):
-    """Q of a few thousand components' worth of vectors of uniform direction."""
+    """Moments of Q over 100,000 components of vectors of uniform direction, or 8 vectors."""
     import numpy as np
 
     dim, levels, rng = int(dim), int(levels), np.random.default_rng(seed)
@@ -52,15 +52,15 @@ def _sent(v, levels, rng, nearest, wrong, maximum):
     return (cn.qsgd.Quantiser(levels + 1) if wrong else quantiser).join(scale, level)
 
 
-def _exact(words, value, **others):
-    return cn.ExactValue(value, words=words, **others)
-
-
 MOMENTS_OF = {
-    ALONG: _exact("1", 1.0),
-    ASIDE: _exact("1", 1.0),
-    VARIANCE: _exact("integral", lambda dim, levels: cn.qsgd.Quantiser(int(levels)).mean_variance(int(dim))),
-    NONZEROS: _exact("integral", lambda dim, levels: cn.qsgd.Quantiser(int(levels)).mean_nonzeros(int(dim))),
+    ALONG: cn.ExactValue(1.0, words="1"),
+    ASIDE: cn.ExactValue(1.0, words="1"),
+    VARIANCE: cn.ExactValue(
+        lambda dim, levels: cn.qsgd.Quantiser(int(levels)).mean_variance(int(dim)), words="integral"
+    ),
+    NONZEROS: cn.ExactValue(
+        lambda dim, levels: cn.qsgd.Quantiser(int(levels)).mean_nonzeros(int(dim)), words="integral"
+    ),
 }
 MOMENTS = cn.Claim(
     "S3.3",
@@ -79,7 +79,7 @@ MOMENTS = cn.Claim(
     controls=(
         cn.Control("nearest-level", "Rounding to the nearest level.", params={"nearest": True}, scales=[10, 100]),
         cn.Control("wrong-level", "The receiver takes s for s + 1.", params={"wrong": True}, scales=[2, 10, 100],
-                   predicts={key: MOMENTS_OF[key] for key in (ALONG,)}),
+                   predicts={ALONG: MOMENTS_OF[ALONG]}),
         cn.Control("max-norm", "The largest entry in place of the norm.", params={"maximum": True}, scales=[100],
                    predicts={key: MOMENTS_OF[key] for key in (VARIANCE, NONZEROS)}),
     ),

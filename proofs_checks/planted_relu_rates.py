@@ -173,7 +173,7 @@ ANY_DISTANCE = cn.Claim(
     scales={"quick": [0.1, 0.7, 1.5], "standard": [0.01, 0.1, 0.4, 0.7, 1.0, 1.5, 2.5]},
     replicas={"quick": 16, "standard": 24, "full": 200},
     params={"angle": (60.0, 90.0, 150.0), "dim": 20, "batch": 43},
-    domain={"dim": WHOLE, "batch": WHOLE, "angle": (0.0, 180.0)},
+    domain={"dim": (1, WHOLE[1]), "batch": WHOLE, "angle": (0.0, 180.0)},  # at d = 1 there is no angle between
     controls=(
         cn.Control("near-formula", "The formula near w*, 1 - 1/A, far from it.",
                    predicts=cn.ExactValue(lambda distance, dim, batch: 1.0 - 1.0 / law(dim, batch), deviation=0.03),

@@ -13,7 +13,7 @@ whose gradients have no uniform direction.
 from functools import lru_cache, partial
 
 import chaosnum as cn
-from proofs_checks.planted_relu_own import geometric, recursion
+from proofs_checks.planted_relu_own import HALF, geometric, recursion
 from proofs_checks.planted_relu_rates import SOURCE
 from proofs_checks.planted_relu_setting import setting
 
@@ -53,12 +53,16 @@ ORDERING = cn.Claim(
     scales=[32],
     replicas={"quick": 12, "standard": 16, "full": 32},
     params={"workers": 4, "levels": 2},
-    controls=(cn.Control("swapped", "The small batch in the place of the large one.", params={"swapped": True},
-                         replicas=24),),
+    controls=(
+        cn.Control("swapped", "The small batch in the place of the large one.", params={"swapped": True}, replicas=24),
+    ),
 )
 
+GAUSSIAN = cn.Control("gaussian-formula", "The closed form of Gaussian rows.", params={"gaussian": True},
+                      scales=[32, 128], replicas=64)  # fmt: skip
+
 CLAIMS = (
-    recursion(digits, {"quick": [8, 32], "standard": [8, 32, 128]}, "digits", True, True),
+    recursion(digits, {"quick": [8, 32], "standard": [8, 32, 128]}, "digits", True, True, (HALF, GAUSSIAN)),
     geometric(digits, {"quick": [32], "standard": [8, 32]}, "digits", True),
     geometric(partial(digits, workers=4, levels=2), {"quick": [32], "standard": [32]}, "digits", False,
                "quantised-geometric"),

@@ -96,7 +96,7 @@ def samples(dim, *, seed, power=1.0, turned=False):
         below, above = -1, steps + 1  # not fitted, fitted
         while above - below > 1:
             middle = (below + above) // 2
-            if 0 <= middle <= steps and fits(X[: sizes[middle]], w_star, rng):
+            if fits(X[: sizes[middle]], w_star, rng):
                 above = middle
             else:
                 below = middle
@@ -171,7 +171,7 @@ DETERMINED = cn.Claim(
 
 
 def start_error(rows, *, seed, dim, double=False):
-    """Mean of |w_0 - w*|^2 / |w*|^2 for the one-step start, over (2 d + 3)/n."""
+    """Mean of |w_0 - w*|^2, with |w*| = 1, for the one-step start; `double`: w_0 is taken by half."""
     import numpy as np
 
     dim, rows, rng = int(dim), int(rows), np.random.default_rng(seed)

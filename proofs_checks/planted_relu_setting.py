@@ -57,7 +57,7 @@ def setting(batch, *, rows=None, w_star=None, dim=64, workers=1, quantiser=None,
     """A Setting, checked; see `claims_for`."""
     import numpy as np
 
-    law, batch = cn.planted_relu_law, int(cn.check.whole("batch", batch, 1))
+    law, batch = cn.planted_relu_law, cn.check.whole("batch", batch, 1)
     inputs = cn.planted_relu.Gaussian(dim) if rows is None else cn.planted_relu.Rows(rows)
     if w_star is None:
         w_star = cn.planted_relu.directions(np.random.default_rng(1), 1, inputs.dim)[0]

@@ -8,8 +8,8 @@ def toys(monkeypatch):
     """The registry holds the toy claims alone."""
     from toy_claims import toys
 
-    from chaosnum import claim
+    from chaosnum import registry
 
     found = toys()
-    monkeypatch.setattr(claim, "claims", lambda: found)
+    monkeypatch.setattr(registry, "claims", lambda: found)
     return found

@@ -32,7 +32,7 @@ def test_digits():
 
 @pytest.mark.parametrize("k", [1, 16, 61])
 def test_whitened_components_are_the_principal_ones(k):
-    Z = bundled.digits_whitened(k)
+    Z = bundled.digits_whitened(float(k))
     assert np.allclose(Z.T @ Z / len(Z), np.eye(k), atol=1e-12) and np.abs(Z.mean(axis=0)).max() < 1e-12
     X = bundled.digits()[0] - bundled.digits()[0].mean(axis=0)
     explained = np.sum((X - Z @ (Z.T @ X) / len(Z)) ** 2)

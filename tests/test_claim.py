@@ -1,4 +1,4 @@
-"""claim.py, predict.py and rule.py: verdicts on synthetic truths, and the JSON contract.
+"""claim.py, registry.py, predict.py and judge_rate.py: verdicts on synthetic truths, and the JSON contract.
 
 The measures here are exact curves times independent noise of mean 1, so the truth is known.
 """
@@ -423,3 +423,61 @@ def test_a_curve_that_still_bends_is_never_sharp():
     assert v.verdict == "holds" and v.sharp is None and "bends" in v.reason
     straight = [x * np.exp(0.006 * (j - 3) ** 2) for j, x in enumerate(samples)]  # the partner
     assert statement(PowerLaw(-0.5)).judge("error", scales, straight, params={}).sharp is True
+
+
+# Nothing holds that was not judged.
+
+
+def test_an_exponent_that_is_no_number_is_refused():
+    for exponent in (math.nan, math.inf, -math.inf):
+        for prediction in (PowerLaw(lambda e=exponent: e), ExplicitBound(lambda n: 1.0, exponent=lambda e=exponent: e)):
+            with pytest.raises(ValueError, match=r"^exponent must lie in \(-inf, inf\), got"):
+                judge(lambda n: n**-0.5, prediction)
+
+
+def test_an_explicit_bound_alone_must_say_something():
+    infinite = judge(lambda n: 1.0, ExplicitBound(lambda n: math.inf))
+    assert infinite.verdict == "inconclusive" and "vacuous at every n" in infinite.reason
+    some = judge(lambda n: 1.0, ExplicitBound(lambda n: math.inf if n == 100 else 2.0))
+    assert some.verdict == "holds" and "vacuous at n = 100" in some.reason
+    zero = judge(lambda n: 0.0, ExplicitBound(lambda n: 1.0))
+    assert zero.verdict == "inconclusive" and "nothing but 0" in zero.reason
+    heavy = judge(lambda n: 1.0, ExplicitBound(lambda n: 1e9), 500, law=lambda rng, size: 1 + rng.pareto(1.2, size))
+    assert heavy.verdict == "inconclusive" and "median" in heavy.reason
+    three = judge(lambda n: 1.0, ExplicitBound(lambda n: 2.0), scales=[1, 2, 4])
+    assert three.verdict == "holds", three.reason
+
+
+@pytest.mark.parametrize(
+    "scales, count, line",
+    [
+        ([1, math.nan, 3], 3, "scales must be 1 or more distinct positive numbers, got"),
+        ([-1, 2, 3], 3, "scales must be 1 or more distinct positive numbers, got"),
+        ([1, 1, 2], 3, "scales must be 1 or more distinct positive numbers, got"),
+        ([1, 2, 3], 2, r"samples must be one array per scale \(3\), got 2"),
+        ([1, 2, 3], 4, r"samples must be one array per scale \(3\), got 4"),
+    ],
+)
+def test_evidence_that_is_refused(scales, count, line):
+    for prediction in (PowerLaw(-0.5), ExplicitBound(lambda n: 9.0), LimitLaw(lambda k: math.exp(-k * k))):
+        with pytest.raises(ValueError, match="^" + line):
+            statement(prediction).judge("error", scales, [np.ones(4)] * count, params={})
+    with pytest.raises(ValueError, match="^samples at n = 2 must be 1 or more, got none"):
+        statement(PowerLaw(-0.5)).judge("error", [1, 2, 3], [np.ones(4), np.ones(0), np.ones(4)], params={})
+
+
+@pytest.mark.parametrize(
+    "options, line",
+    [
+        ({"scales": 5}, "S: scales must be 3 or more distinct positive numbers, got 5"),
+        ({"scales": ["a", 1, 2]}, r"S: scales must be 3 or more distinct positive numbers, got \['a', 1, 2\]"),
+        ({"scales": [True, 2, 4]}, "S: scales must be 3 or more distinct positive numbers"),
+        ({"scales": {}}, "budget must be one of quick, standard, full, got none"),
+        ({"replicas": {}}, "budget must be one of quick, standard, full, got none"),
+        ({"predicts": {}}, "S: predicts must hold one prediction at least, got none"),
+        ({"params": {"width": [[1, 2], [3]]}}, "width must be a number, a string or a list of these, got"),
+    ],
+)
+def test_claims_without_content_are_refused(options, line):
+    with pytest.raises(ValueError, match="^" + line):
+        statement(**{"predicts": PowerLaw(-0.5), **options})

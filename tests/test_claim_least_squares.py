@@ -262,6 +262,43 @@ def test_a_step_beyond_the_theorem():
         cn.sweep.plan(risk, params={"step": 3.0})
 
 
+def test_a_step_between_the_maximal_one_and_the_threshold():
+    """The floor is claimed up to the maximal step, the rest up to the threshold."""
+    X, y = own()
+    population = cn.least_squares_populations.finite(X, y)
+    largest, limit = cn.least_squares.step_max(population, 4), cn.least_squares.step_div(population, 4)
+    names = {c.name for c in claims_for(X, y, batch=4, step=0.5 * (largest + limit), samples=400, burn=10)}
+    assert "floor" not in names and "exact-risk" in names
+    assert "floor" in {c.name for c in claims_for(X, y, batch=4, step=0.99 * largest, samples=400, burn=10)}
+
+
+def test_the_largest_batch_leaves_room_for_the_controls():
+    X, y = own()
+    with pytest.raises(ValueError, match=r"batch must be a whole number in \[1, \d+\], got") as error:
+        claims_for(X, y, batch=10**6)
+    most = int(str(error.value).split("[1, ")[1].split("]")[0])
+    found = claims_for(X, y, batch=most, samples=2 * most, burn=0)
+    (machines,) = (c for c in found if c.name == "bias-of-the-mean")
+    cell = machines.measure(8, seed=1, **machines.cases()[0])
+    assert np.isfinite(list(cell.values())).all()
+
+
+def test_a_column_of_ones():
+    """The mean of y by SGD: one step of batch 1 can end every error, so that a batch gains nothing."""
+    found = claims_for(np.ones((40, 1)), np.random.default_rng(2).standard_normal(40), batch=4, samples=400)
+    assert not {"near-linear", "linear-scaling"} & {c.name for c in found}
+    assert set(verdicts(*(c for c in found if c.name in ("maximal-step", "variance-constant")))) == {"holds"}
+
+
+@pytest.mark.parametrize("d", [1, 2, 6])
+def test_linear_scaling_is_claimed_where_it_is_proved(d):
+    """Rows of one size, where the bound on the distance from the first order is sharp for one column."""
+    X = np.random.default_rng(d).choice([-1.0, 1.0, 1.1], size=(80, d))
+    for c in claims_for(X, np.random.default_rng(9).standard_normal(80), batch=1, samples=400):
+        if c.name == "linear-scaling":
+            assert verdicts(c) == ["holds", "holds"]
+
+
 def test_data_that_are_refused():
     X, y = own()
     for words, args, options in [

@@ -1,6 +1,5 @@
 """S2 as claims: every statement holds, every spoilt one is found, data and runs of one's own, and what is refused."""
 
-
 import numpy as np
 import pytest
 
@@ -80,7 +79,7 @@ def test_equal_counts_are_enough_replicas_to_be_judged():
     for budget in ("quick", "standard"):
         counts = [np.full(own.replicas_of(s, budget), 3.0) for s in own.scales_of(budget)]
         for name in own.predicts:
-            found = own.judge(name, own.scales_of(budget), counts, params=case, family=1 - 0.001 / 350)
+            found = own.judge(name, own.scales_of(budget), counts, params=case, family=1 - 0.001 / 700)
             assert found.verdict == "violated"
     law = claim("forgetting")
     assert min(law.replicas_of(x, "quick") for x in (0.2, 0.4)) >= 6  # 5 equal ones have no interval
@@ -128,6 +127,17 @@ def test_data_of_ones_own():
     assert all(v.verdict == "holds" for v in cn.verify(claims[:2], seed=1))
     move = next(c for c in claims if c.name == "least-move")
     assert all(v.verdict == "holds" for v in cn.verify(move, seed=1))
+
+
+def test_controls_on_data_of_two_classes_and_the_narrowest_network():
+    """A doubled batch changes no rank of two outputs, and n B stays below 16."""
+    X, y = cn.bundled.breast_cancer()
+    ranks, unrolling = low_rank.claims_for(X, y, step=0.1, ridge=0.02, width=16, depth=2)[:2]
+    assert unrolling.scales == [1, 3]
+    assert {case["kind"] for case in ranks.cases() if not any(c.is_for(case) for c in ranks.controls)} == {"output"}
+    for own in (ranks, unrolling):
+        assert all(v.verdict == "holds" for v in cn.verify(own, seed=1))
+        assert all(v.verdict == "violated" for v in cn.verify(own, seed=1, control="all"))
 
 
 @pytest.mark.long

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 import chaosnum as cn
-from proofs_checks import planted_relu, planted_relu_qsgd, planted_relu_rates, planted_relu_samples
+from proofs_checks import (
+    planted_relu,
+    planted_relu_floor,
+    planted_relu_qsgd,
+    planted_relu_rates,
+    planted_relu_samples,
+)
 from proofs_checks.planted_relu import claims_for
 
 
@@ -33,7 +39,7 @@ def test_quick_claims_and_controls(name):
 
 
 def at_the_level_of_a_whole_run(claim, seed):
-    """The controls, judged as among 350 verdicts."""
+    """The controls, judged as among 700 verdicts."""
     found = []
 
     class Judge(cn.sweep.Observer):
@@ -42,7 +48,7 @@ def at_the_level_of_a_whole_run(claim, seed):
             statistic = next(s for s in claim.predictions(control) if verdict.statistic.endswith(s))
             scales = claim.scales_of("quick", control)
             found.append(claim.judge(statistic, scales, samples, params=verdict.params, control=control,
-                                     family=1 - 1e-3 / 350))  # fmt: skip
+                                     family=1 - 1e-3 / 700))  # fmt: skip
 
     cn.verify(claim, seed=seed, control="all", observer=Judge())
     return found
@@ -164,6 +170,8 @@ def test_what_is_refused():
         (lambda: claims_for(step=1e-12), "steps of 1e-12 to fall by e"),
         (lambda: claims_for(X, step=1e-12), "steps of 1e-12 to fall by e"),
         (lambda: cn.sweep.plan(planted_relu_rates.CONTRACTION, params={"dim": [0]}), "dim must"),
+        (lambda: cn.sweep.plan(planted_relu_rates.ANY_DISTANCE, params={"dim": 1}), "dim must lie in"),
+        (lambda: planted_relu_floor.floor(1.0, seed=1, dim=5, batch=4, noise=1e-3), r"u must lie in \(0, 1\), got 1"),
     ]
     for call, message in refused:
         with np.errstate(all="ignore"), pytest.raises(ValueError, match=message) as error:
@@ -171,7 +179,21 @@ def test_what_is_refused():
         assert "\n" not in str(error.value)
 
 
-def test_bisection_brackets_what_a_scan_finds():
-    """Needed rows of the measure lie where a scan of the same tables over all sizes changes its mind."""
-    found = planted_relu_samples.samples(6, seed=3)
-    assert 1.6 <= found[planted_relu_samples.PER_DIM] <= 3.6 and found[planted_relu_samples.EARLY] <= 3.0
+@pytest.mark.parametrize("active", [1, 6, 8, 99])
+def test_bisection_finds_what_a_scan_finds(monkeypatch, active):
+    """Tables are fitted here as soon as they have so many active rows, or never."""
+    dim, rng = 6, np.random.default_rng(3)
+    w_star = cn.planted_relu.directions(rng, 1, dim)[0]
+    low, high, steps = planted_relu_samples.GRID
+    sizes = [round(ratio * dim) for ratio in np.linspace(low, high, steps + 1)]
+    needed, early = [], []
+    for _ in range(planted_relu_samples.TABLES):  # none of them has 99
+        side = rng.standard_normal((sizes[-1], dim)) @ w_star > 0.0
+        needed.append(next((n for n in sizes if side[:n].sum() >= active), sizes[-1]))
+        at = np.flatnonzero(side)
+        early.append((at[dim - 1] + 1 if len(at) >= dim else 0) / needed[-1])
+    monkeypatch.setattr(planted_relu_samples, "fits", lambda X, w, rng: (X @ w > 0.0).sum() >= active)
+    found = planted_relu_samples.samples(dim, seed=3)
+    assert found == pytest.approx({planted_relu_samples.NEEDED: np.mean(needed),
+                                   planted_relu_samples.PER_DIM: np.mean(needed) / dim,
+                                   planted_relu_samples.EARLY: np.mean(early)})  # fmt: skip

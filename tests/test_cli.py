@@ -22,8 +22,8 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = [{root!r}, {here!r}]
 import toy_claims
-from chaosnum import claim, cli
-claim.claims = toy_claims.slow_ones
+from chaosnum import cli, registry
+registry.claims = toy_claims.slow_ones
 sys.exit(cli.main(sys.argv[1:]))
 """
 

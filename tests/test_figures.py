@@ -172,9 +172,9 @@ def test_pruning(tmp_path):
 
 def test_calibration(tmp_path, capsys, monkeypatch):
     """Compute, counts and picture, with a toy claim and its controls; a finished seed is read, not run again."""
-    from chaosnum import claim
+    from chaosnum import registry
 
-    monkeypatch.setattr(claim, "claims", lambda: toys()[:1])
+    monkeypatch.setattr(registry, "claims", lambda: toys()[:1])
     figure = script("calibration")
     for seed in (1, 2):
         line = figure.one_seed(seed, "quick", tmp_path / f"quick-T1-{seed}.json", ["T1"])

@@ -201,6 +201,9 @@ def test_composite_bounds_every_step_and_guarantees_less_than_the_threshold():
     radius = np.abs(np.linalg.eigvals(BOUND.composite(objectives, graphs, guaranteed))).max()
     assert radius == pytest.approx(1.0, abs=1e-9) and guaranteed < L.threshold(objectives, graphs) / 10
     assert np.abs(np.linalg.eigvals(BOUND.composite(objectives, graphs, 0.9 * guaranteed))).max() < 1
+    convex, other = (O.quadratics([2.0, h, 2.5], np.zeros(3)) for h in (3.0, -3.0))  # L = 3 for both
+    M, N = (BOUND.composite(o, D.random(3, 2, seed=1), 0.01) for o in (convex, other))
+    np.testing.assert_allclose(N[1:], M[1:], rtol=1e-12)
 
 
 def test_what_is_refused(monkeypatch):
@@ -220,6 +223,10 @@ def test_what_is_refused(monkeypatch):
         (lambda: T.plateau(objectives, graphs, 9.0, burn=900, window=9, replicas=1, seed=1), "not overflow"),
         (lambda: T.errors(objectives, graphs, 0.1, 0, start=np.zeros((4, 1))), "iterations must"),
         (lambda: T.fitted_rate(np.ones(4), 3), "three periods or more"),
+        (lambda: T.fitted_rate([], 3), "errors must have one value for each iteration"),
+        (lambda: T.iterate(objectives, graphs, 0.1, seed=-1), "seed must"),
+        (lambda: T.plateau(objectives, graphs, 0.1, burn=0, window=9, replicas=1.5, seed=1), "replicas must"),
+        (lambda: L.floor(loud(), D.random(3, 1, seed=1), 0.3), "step must be one at which the noise of the oracle"),
         (lambda: U.untracked_limit(objectives, graphs, 50.0), "untracked iteration settles"),
         (lambda: BOUND.guaranteed_step(*joint()), "graphs must contract"),
     ]
@@ -233,6 +240,12 @@ def joint():
     """Agents of which two never hear anybody at the first step."""
     one = D.random_adjacency(4, 1, seed=2)[0]
     return O.quadratics(np.ones(4), np.zeros(4)), D.from_adjacency([np.eye(4), one], connectivity="joint")
+
+
+def loud():
+    """Agents of which one row in twenty has nearly all the curvature: the oracle's noise grows with the distance."""
+    x, y = np.tile(np.r_[np.full(18, 0.1), 6.0, 6.0], 3), np.tile(np.r_[np.ones(9), -np.ones(9), 1.0, -1.0], 3)
+    return O.logistic(x[:, None] + 1e-3 * np.arange(60)[:, None], y, 0.1, 3, sort=False)
 
 
 def barely(little=1e-17):

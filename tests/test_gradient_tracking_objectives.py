@@ -89,9 +89,11 @@ def test_centred_quadratics_are_the_same_but_for_the_origin(dim):
     start = 0.1 * e[:, 0]
     left = [T.errors(own, graphs, 0.05, 4000, start=own.optimum + start)[-1] for own in (far, far.centred())]
     assert left[0] > 1e-12 > 1e-14 > left[1]  # round-off is that of the distance from 0, and of the spread
-    noisy = [next(T.iterate(own, graphs, 0.05, seed=3, start=own.optimum + start)) for own in (near, near.centred())]
-    np.testing.assert_allclose(noisy[0] - near.optimum, noisy[1], atol=1e-14)
-    loud, xi = near.with_noise(3.0).centred(), None
+    paths = [T.iterate(own, graphs, 0.05, seed=3, start=own.optimum + start) for own in (near, near.centred())]
+    noisy = [[next(path) for _ in range(8)] for path in paths]
+    np.testing.assert_allclose(np.array(noisy[0]) - near.optimum, noisy[1], atol=1e-13)
+    assert np.abs(noisy[1][-1] - start[:, None]).max() > 0.01
+    loud = near.with_noise(3.0).centred()
     xi = loud.draw(np.random.default_rng(1), 5)
     np.testing.assert_allclose(xi, 3.0 * near.draw(np.random.default_rng(1), 5))
     np.testing.assert_allclose(loud.noisy(e, xi) - loud.gradient(e), xi, atol=1e-13)
@@ -135,6 +137,51 @@ def test_functions_are_tried_before_they_are_used():
         assert "\n" not in str(caught.value)
 
 
+def turned(ridge):
+    """Gradients and Hessians of three agents in R^2, flat along (1, 1) but for the ridge."""
+    c = np.random.default_rng(3).standard_normal((3, 2))
+    turn, size = np.array([[1.0, 1.0], [-1.0, 1.0]]) * 0.5**0.5, np.array([1e-3, 1.0])
+
+    def gradients(x):
+        return (size * np.sinh((x - c[:, None]) @ turn.T)) @ turn + ridge * x
+
+    def hessians(x):
+        return np.einsum("kd,ik,ke->ide", turn, size * np.cosh((x - c) @ turn.T), turn) + ridge * np.eye(2)
+
+    return gradients, hessians
+
+
+def test_hessians_are_compared_with_gradients():
+    c = np.array([-1.0, 0.5, 2.0])
+
+    def smooth(gradients, hessians, dim=1):
+        return O.smooth(gradients, hessians, agents=3, dim=dim)
+
+    def bent(scale=1.0, shift=0.0, factor=1.0):
+        """u + tanh(u), u = (x - centre) / scale, and its derivative times a factor."""
+
+        def along(x):
+            return (x - shift) / scale - c[:, None, None]
+
+        return (lambda x: along(x) + np.tanh(along(x)),
+                lambda x: factor * (2.0 - np.tanh(along(x)) ** 2) / scale)  # fmt: skip
+
+    for scale, shift in ((1.0, 0.0), (1e-4, 0.0), (1e5, 0.0), (1.0, 1e6), (1e-3, 1.0)):
+        assert not smooth(*bent(scale, shift)).linear
+    smooth(lambda x: x - c[:, None, None] + 1e-5 * np.sin(1e4 * x), lambda x: (1 + 0.1 * np.cos(1e4 * x)) * ones(x))
+    smooth(*turned(1e-3), dim=2)
+    smooth(lambda x: x - np.array([0.0, 0.0, 5.0])[:, None, None], ones)
+    smooth(lambda x: np.arctanh(x) * np.ones((3, 1, 1)), lambda x: ones(x) / (1 - x[0] ** 2))  # all at their optimum
+    for factor, words in ((2.0, "off by 0.5 of"), (1.01, "off by 0.0099 of"), (0.99, "off by 0.0101 of")):
+        with pytest.raises(ValueError, match=f"hessians must be the derivatives of the gradients .* {words}"):
+            smooth(*bent(factor=factor))
+    with pytest.raises(ValueError, match="hessians must be the derivatives"):
+        smooth(turned(2e-3)[0], turned(1e-3)[1], dim=2)
+    one = np.array([1.0, 1.0, 1.01])[:, None, None]  # one agent's alone
+    with pytest.raises(ValueError, match="hessians must be the derivatives"):
+        smooth(*bent(factor=one))
+
+
 def test_a_function_may_return_one_buffer():
     buffer, c = {}, np.array([-1.0, 0.5, 2.0])[:, None, None]
 
@@ -160,13 +207,16 @@ def test_what_is_refused():
         (lambda: O.quadratics([1.0, 1.0], [1.0, 0.0], -1.0), "noise must lie in"),
         (lambda: O.quadratics([1.0, 1.0], [1.0, 0.0], [1.0, 2.0]), "noise must be a number or symmetric"),
         (lambda: O.quadratics(eye, np.zeros((3, 2)), -eye), "positive semidefinite"),
+        (lambda: O.quadratics(eye, np.zeros((3, 2)), 1e-12 * (eye + np.eye(2, k=1))), "noise must be symmetric"),
         (lambda: O.logistic(X, y + 1, 0.1, 4), "y must be one label"),
         (lambda: O.logistic(X, y, 0.0, 4), "ridge must"),
         (lambda: O.logistic(X, y, 0.1, 40), "two rows or more"),
         (lambda: O.smooth(lambda x: x[:1], None, agents=3, dim=1), "gradients must return the shape"),
         (lambda: O.smooth(lambda x: x * np.nan, lambda x: np.ones((3, 1, 1)), agents=3, dim=1), "must be finite"),
-        (lambda: O.smooth(lambda x: np.exp(x), lambda x: np.tile(np.exp(x), (3, 1))[:, :, None], agents=3, dim=1),
-         "must have an optimum"),
+        (
+            lambda: O.smooth(lambda x: np.exp(x), lambda x: np.tile(np.exp(x), (3, 1))[:, :, None], agents=3, dim=1),
+            "must have an optimum",
+        ),
         (lambda: O.smooth(lambda x: x, lambda x: np.ones((2, 1, 1)), agents=3, dim=1), "hessians must return shape"),
         (lambda: O.smooth(lambda x: x, None, agents=3, dim=1, start=[0.0, 1.0]), "start must have shape"),
         (lambda: O.quadratics([1.0, 1.0], [1.0, 0.0], 1e200), "noise must lie in"),

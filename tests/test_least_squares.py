@@ -436,3 +436,23 @@ def test_runs_that_are_refused():
         for bound in (bounds.average_bound, bounds.sharper_bound):
             with pytest.raises(ValueError, match=f"{name} must be a whole number"):
                 bound(found, **usual | {name: value})
+
+
+def test_a_floor_beyond_the_threshold_is_refused():
+    lam = np.array([1.0, 0.5, 0.2])
+    limit = theory.step_div(populations.gaussian(lam), 1)
+    assert moments.gaussian_floor(lam, 1.0, step=0.999 * limit, batch=1) > 100
+    for step in (1.001 * limit, 3.0, 5.0, 50.0):
+        with pytest.raises(ValueError, match="step must lie below the threshold of stability, q < 1, got"):
+            moments.gaussian_floor(lam, 1.0, step=step, batch=1)
+    for name, value in (("noise", -1.0), ("step", 0.0), ("batch", 0)):
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            moments.gaussian_floor(lam, **{"noise": 1.0, "step": 0.1, "batch": 1} | {name: value})
+
+
+def test_doubling_bound_where_one_step_ends_the_bias():
+    """One column of rows of one size: kappa is 1, and nothing is left of the start."""
+    found = populations.finite([[1.0], [-1.0], [1.0], [-1.0]], [1.0, 2.0, 3.0, 4.0])
+    assert theory.condition(found, 1) == pytest.approx(1.0)
+    bound = bounds.doubling_bound(found, samples=1000, batch=1, epoch=4)
+    assert bound == pytest.approx(80 * found.sigma2_mle / 1000)

@@ -239,8 +239,8 @@ def test_message_bits():
     assert message_bits(650, 10, workers=2, bits=32) == 2 * 325 * 32 * 10
     assert message_bits(10, 1, workers=4, bits=64) == 2 * 3 * 3 * 64  # parts of ceil(10 / 4) numbers
     assert message_bits(10, 5, workers=1) == 0
-    for bad in ({"bits": 16}, {"workers": 0}):
-        with pytest.raises(ValueError):
+    for bad, words in (({"bits": 16}, "bits must be one of"), ({"workers": 0}, "workers must")):
+        with pytest.raises(ValueError, match=words):
             message_bits(10, 1, **bad)
 
 
@@ -286,6 +286,24 @@ def test_bad_problems():
         (lambda: run(lambda x, rng: x[0], [1.0], RULES[0], 1, workers=2), "array of shape"),
         (lambda: run(lambda x, rng: x**3, [9.0], Rule(9.0), 99, workers=2), "diverged"),
         (lambda: mixing_matrix(0, 0.5), "workers must"),
+        (lambda: fixed_vector(0, 0.5), "workers must"),
+        (lambda: run(lambda x, rng: x, [1.0], "overlap", 1, workers=2), "rule must be"),
+        (lambda: run(lambda x, rng: x if x.min() > 0.9 else x[0], [1.0], Rule(0.1), 9, workers=2), "2, 1. in step 3"),
+        (lambda: run(lambda x, rng: x if x.min() > 0.9 else [x], [1.0], Rule(0.1), 9, workers=2), "got list in step 3"),
+        (lambda: Logistic.dealt(eye, [0, 1], 2, seed=-1), "seed must"),
+        (lambda: Logistic(np.ones((1, 3, 1)), [[0, 1, 1]]).loss(np.ones(3)), r"w must have shape \(..., 2\)"),
+        (lambda: Moments(None, RULES[0]), "problem must be a Quadratics, got NoneType"),
+        (lambda: Moments(unlike(), RULES[0]).virtual_means([1.0], 2), r"start must have shape \(2,\)"),
+        (lambda: Moments(unlike(), RULES[0]).settled(0), "systems must"),
+        (lambda: disagreement_first_order(RULES[0], 0, 1.0), "workers must"),
+        (lambda: local_sgd_bound.leading(0, 1, L=1.0, gap=1.0, variance=1.0), "workers must"),
+        (lambda: fixed_vector(2, 1.0), "pull must"),
+        (lambda: effective_factor(1.5), "pull must"),
+        (lambda: run(unlike().gradient, [1.0, 1.0], RULES[0], 1, workers=4, seed=-1), "seed must"),
+        (lambda: Quadratics.same("a", 1.0), "workers must"),
+        (lambda: Quadratics.same(2, 1.0, 0.0, "ab"), "tilts must"),
+        (lambda: Moments(Quadratics.same(6000, 1.0), RULES[0]), "problem must have at most 4641 numbers"),
+        (lambda: local_sgd_bound.largest_step(RULES[0], 0.0), "L must"),
     ]
     for make, words in bad:
         with pytest.raises(ValueError, match=words) as caught:

@@ -58,6 +58,8 @@ def test_rounding_is_that_of_the_type():
     weights, gradients, _ = run()
     single = weights.astype(np.float32), gradients.astype(np.float32)
     assert LR.unroll(*single, 0.4, 0.05, batch=2).residual.max() <= 1.0
+    wide = weights.astype(np.longdouble)  # computed with in double precision
+    assert LR.unroll(wide, gradients, 0.4, 0.05, batch=2).residual.max() <= 1.0
     assert LR.unroll(single[0].astype(float), single[1], 0.4, 0.05, batch=2).residual.max() > 1e3
 
 
@@ -72,6 +74,8 @@ def test_what_unroll_refuses():
         ((weights, gradients, 0.4, 0.05), {"batch": 7}, "vacuous, got 7"),
         ((weights, gradients, 0.4, 0.05), {"batch": 2, "shared": 4}, "vacuous, got 8"),
         ((weights, gradients, 0.4, 0.05), {"lags": [4]}, r"lags must be a whole number in \[1, 3\], got 4"),
+        ((weights, gradients, 0.4, 0.05), {"lags": []}, "lags must be one or more whole numbers .* got .."),
+        ((weights, gradients, 0.4, 0.05), {"lags": 2}, "lags must be one or more whole numbers .* got 2"),
         ((np.where(weights > 2, np.nan, weights), gradients, 0.4, 0.05), {}, "weights must be finite"),
         ((weights, gradients * 1e300, 1e10, 1e-12), {}, "step . gradients must not exceed 1e16 times the weights"),
     ]
@@ -117,7 +121,8 @@ def test_steps_and_forgetting():
     assert LR.decay(0.1, 0.5) == 0.9
     steps = LR.updates(3.0, 0.1, 0.01)
     assert steps == 1498 and abs(-steps * math.log(LR.decay(0.1, 0.01)) - 3.0) < 1e-3
-    for args, words in (((1.0, 0.1, 0.0), "ridge must be > 0"), ((1.0, 1.0, 0.5), "2 step ridge"),
+    for args, words in (((1.0, 0.1, 0.0), "2 step ridge must be > 1e-16"), ((1.0, 0.1, 1e-20), "got 2e-21"),
+                        ((1.0, 1.0, 0.5), "2 step ridge"),
                         ((1.0, 0.0, 0.1), "step must")):  # fmt: skip
         with pytest.raises(ValueError, match=words):
             LR.updates(*args)
@@ -171,6 +176,7 @@ def test_gradient_ranks(kind):
         X, labels = rng.standard_normal((batch, 12)), rng.integers(0, 7, batch)
         found = LAYERS.numerical_rank(LAYERS.layer_gradient(kind, X, labels, 7, 16, tokens=3, seed=batch))
         assert found == LAYERS.gradient_rank(kind, batch, 16, 7, 3)
+    assert LAYERS.layer_gradient(kind, X, labels, 7.0, 16.0, tokens=3.0, seed=1).any()  # whole numbers
     known = {"dense": 9, "residual": 9, "shared": 16, "batch-norm": 8, "output": 6}
     assert LAYERS.gradient_rank(kind, 9, 16, 7, 3) == known[kind]
 
@@ -179,6 +185,7 @@ def test_what_layers_refuse():
     ones = np.ones((3, 4))
     for args, words in ((("pool", ones, [0, 1, 0], 2, 8), "kind must be one of"),
                         (("batch-norm", ones[:2], [0, 1], 2, 8), "batch must be a whole number >= 3"),
+                        (("batch-norm", ones, [0, 1, 0], 2, 8), "rows of X must differ"),
                         (("dense", 0 * ones, [0, 1, 0], 2, 8), "gradient must not be zero"),
                         (("dense", ones, [0, 1, 9], 3, 8), r"labels must be whole numbers in \[0, 2\], got 9"),
                         (("dense", ones, [0, 1, -1], 3, 8), r"labels must be whole numbers in \[0, 2\], got -1"),
@@ -278,6 +285,11 @@ def test_what_training_refuses():
         with pytest.raises(ValueError, match=words):
             NET.rows(*args)
     dead = [-np.ones((1, 4, 3)), np.ones((1, 3, 2))]
+    options = {"batch": 2, "step": 0.1, "ridge": 0.0, "steps": 1, "rng": np.random.default_rng(1), "unit": "sigmoid"}
+    for call in (lambda: NET.train(dead, X, np.array(y), **options), lambda: NET.accuracy(dead, X, y, "sigmoid"),
+                 lambda: NET.record(dead, 0, X, np.array(y), **options)):  # fmt: skip
+        with pytest.raises(ValueError, match="unit must be one of relu, tanh, got 'sigmoid'"):
+            call()
     with pytest.raises(ValueError, match="gradients must not all be zero"):
         NET.train(dead, X, np.array(y), batch=2, step=0.1, ridge=0.0, steps=1, rng=np.random.default_rng(1))
     big = 1e4 * np.random.default_rng(2).standard_normal((40, 16))

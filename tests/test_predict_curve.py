@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from chaosnum import page, report, table, words
-from chaosnum.claim import Claim, Control, LimitCurve
+from chaosnum.claim import Claim, Control, ExactValue, LimitCurve
 from chaosnum.intervals import interval, least_replicas
 
 FALSE_ALARM = 1e-6
@@ -110,11 +110,14 @@ def test_an_estimate_of_zero_is_no_certainty():
         (([1.0, 2.0], 1.5), "statistic must lie in"),
         (([0.5, 2.0], "frequency"), r"frequencies must lie in \[0, 1\], got 2.0"),
         (([1.0, 2.0], "mean", 1.0), "level must lie in"),
+        (([0.5, 0.5], "frequency", 0.95, 2.5), r"trials must be a whole number in \[1, 9007199254740992\], got 2.5"),
+        (([0.5, 0.5], "frequency", 0.95, math.nan), "trials must be a whole number in"),
+        (([0.5, 0.5], "frequency", 0.95, 10**20), "trials must be a whole number in"),
     ],
 )
 def test_interval_refuses(arguments, line):
     with pytest.raises(ValueError, match="^" + line) as caught:
-        interval(*arguments)
+        interval(*arguments[:3], **dict(zip(["trials"], arguments[3:])))
     assert "\n" not in str(caught.value)
 
 
@@ -217,6 +220,21 @@ def test_means_that_are_zero_by_chance_are_of_finite_variance():
     assert {v.verdict for v in found} == {"violated"}
 
 
+def test_a_band_without_ends_is_vacuous():
+    flat = replicas(lambda n: 1.0, 1000)
+    for predicts in (
+        LimitCurve(lower=lambda n: -math.inf, upper=lambda n: math.inf),
+        LimitCurve(upper=lambda n: math.inf),
+        LimitCurve(5.0, margin=lambda: math.inf),
+        LimitCurve(upper=lambda n: math.inf, statistic="every"),
+        ExactValue(1.0, deviation=lambda: math.inf),
+    ):
+        v = judge(predicts, flat)
+        assert v.verdict == "inconclusive" and v.reason.startswith("the band is vacuous"), v.reason
+    some = judge(LimitCurve(upper=lambda n: math.inf if n == 20 else 2.0), flat)  # the others are judged
+    assert some.verdict == "holds" and some.measured["at"] != 20
+
+
 # False alarms, by simulation at a coarser family-wise level.
 
 
@@ -276,6 +294,8 @@ def test_dependent_trials_between_two_binomials_raise_no_more_alarms():
     [
         (lambda: LimitCurve(), "curve, lower or upper must be given, got none"),
         (lambda: LimitCurve(math.nan), "curve must lie in"),
+        (lambda: LimitCurve("a"), "curve must lie in .*, got 'a'"),
+        (lambda: judge(LimitCurve(0.5, statistic="frequency", trials=lambda: 2.5), [[0.5, 0.5]] * 4), "trials must be"),
         (lambda: LimitCurve(upper=math.inf), "upper must lie in"),
         (lambda: LimitCurve(1.0, margin=0), "margin must lie in"),
         (lambda: LimitCurve(1.0, statistic="mode"), "statistic must be one of mean, median, frequency, every, got"),

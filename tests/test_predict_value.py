@@ -194,6 +194,14 @@ def test_a_threshold_needs_scales_on_both_sides_and_sure_points():
     assert v.verdict == "holds" and v.measured["crossing"] == pytest.approx(2 * 2 ** (0.9 / 1.9))
 
 
+def test_a_crossing_is_not_said_to_be_where_no_scale_has_shown_it():
+    """Between scales far from the interval: the line between them meets the level outside of it."""
+    v = judge(Threshold(4, 6, 0.5), [[0.1, 0.11], [0.9, 0.91]], scales=[1, 8])
+    assert v.measured["crossing"] < 4 and "no scale shows it outside of [4, 6]" in v.reason
+    v = judge(Threshold(2, 6, 0.5), [[0.1, 0.11], [0.9, 0.91]], scales=[1, 8])
+    assert 2 < v.measured["crossing"] < 6 and v.reason.endswith("in [2, 6]")
+
+
 def test_false_alarms_of_a_threshold():
     """At the worst allowed truth, just on the right side of the level everywhere: at most 0.1 with `family` = 0.9."""
     runs, rng = 500, np.random.default_rng(6)
@@ -221,6 +229,13 @@ def test_false_alarms_of_a_threshold():
         (lambda: Bound(math.inf), "upper must lie in"),
         (lambda: Bound(1.0, within=0.5), "within must lie in"),
         (lambda: Bound(1.0, statistic=0.9), "statistic must be one of every, mean, median, got 0.9"),
+        (lambda: ExactValue(None), "value must be a number or a function, got None"),
+        (lambda: ExactValue("a"), "value must lie in .*, got 'a'"),
+        (lambda: Bound("a"), "upper must lie in .*, got 'a'"),
+        (lambda: Threshold("a", 1, 0.5), "low must lie in .*, got 'a'"),
+        (lambda: Threshold(1, 2, math.nan), "level must lie in .*, got nan"),
+        (lambda: Threshold(1, 2, 0.5, trials=0), "trials must be a whole number >= 1"),
+        (lambda: judge(Threshold(1, 2, lambda: math.nan), [[1.0, 1.1]] * 4), "level must lie in .*, got nan"),
         (lambda: Threshold(2, 1, 0.5), r"low must be below high, got \[2, 1\]"),
         (lambda: Threshold(1, 2, 0.5, statistic="mode"), "statistic must be one of mean, median, frequency, every"),
         (lambda: judge(Bound(lambda s: math.inf), [[0.5, 0.6]] * 4), r"upper must lie in \[0, inf\), got"),

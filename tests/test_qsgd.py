@@ -180,17 +180,21 @@ def test_what_is_refused():
         (lambda: length.expected_bits(3, [1.0]), "quantiser must be a chaosnum.qsgd.Quantiser, got 3"),
         (lambda: length.limit_bits(ratio=1e9), "ratio must lie in"),
         (lambda: code.omega(0), "k must"),
-        *((lambda k=k: code.omega_bits(k), r"k must be whole numbers in \[1, 2\^63 - 1\], got")
-          for k in (-3, 0, 2.5, [], [4, 0], True, 2**63, 2**70, "a")),
+        *(
+            (lambda k=k: code.omega_bits(k), r"k must be whole numbers in \[1, 2\^63 - 1\], got")
+            for k in (-3, 0, 2.5, [], [4, 0], True, 2**63, 2**70, "a")
+        ),
         (lambda: code.encode("a", [1]), "scale must be a 32-bit float >= 0, got 'a'"),
         (lambda: code.encode(None, [1]), "scale must be"),
         (lambda: code.encode(1.0, np.array([2**63 + 5], dtype=np.uint64)), "level must lie in .* 9223372036854775813"),
         (lambda: code.encode(1.0, np.array([-(2**63)])), "level must lie in"),
         (lambda: code.decode(code.encode(1.0, [1]), 1, 2**64), r"levels must be a whole number in \[1, 2147483647\]"),
         (lambda: code.decode(code.encode(1.0, [1]), 10**15, 2), "dim must be a whole number in"),
-        *((lambda f=f, a=a: f(*a), f"{name} must be a whole number >= 1, got")
-          for f in (qsgd.stated_variance, qsgd.stated_nonzeros, qsgd.sharp_variance, length.stated_bits)
-          for a, name in (((np.nan, 1), "dim"), ((10, 0), "levels"), ((-1, 2), "dim"))),
+        *(
+            (lambda f=f, a=a: f(*a), f"{name} must be a whole number >= 1, got")
+            for f in (qsgd.stated_variance, qsgd.stated_nonzeros, qsgd.sharp_variance, length.stated_bits)
+            for a, name in (((np.nan, 1), "dim"), ((10, 0), "levels"), ((-1, 2), "dim"))
+        ),
         (lambda: qsgd.Quantiser(10**9).mean_variance(5), r"levels must be a whole number in \[1, 100000\]"),
     ]
     for call, words in refused:

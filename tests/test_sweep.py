@@ -201,6 +201,8 @@ def test_parameters_replace_the_grid():
         ({"threads": 0}, "threads must be a whole number >= 1, got 0"),
         ({"control": "slow", "params": {"alpha": 2.0}}, "control must apply to a case"),
         ({"claims": []}, "claims must hold at least one claim"),
+        ({"claims": "C1"}, r"claims must be claims \(by name: chaosnum.claim.find\), got 'C1'"),
+        ({"claims": [3]}, r"claims must be claims \(by name: chaosnum.claim.find\), got 3"),
     ],
 )
 def test_refuses_before_anything_runs(options, line):
@@ -229,6 +231,25 @@ def test_cell_errors_name_the_cell():
     seed = int(line.split("seed = ")[1].split()[0])
     case = plan(make(fails, params={"alpha": 1.5}))[0]
     assert seed in {case.seed(1, 400, r) for r in range(20)}
+
+
+def test_an_error_leaves_the_callers_executor_idle():
+    ran = []
+
+    def fails(n, *, seed):
+        ran.append(seed)
+        time.sleep(0.02)
+        if len(ran) == 3:
+            raise ZeroDivisionError
+        return 1.0
+
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(CellError):
+            verify(make(fails), executor=pool)
+        assert pool.submit(int, 3).result() == 3  # behind what was left in the queue
+        known = len(ran)
+        time.sleep(0.1)
+        assert len(ran) == known <= 8  # the chunk that failed, and at most one that had begun
 
 
 @pytest.mark.parametrize(
