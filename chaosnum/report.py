@@ -41,6 +41,7 @@ from chaosnum.panel import (
 from chaosnum.words import fold, outside, param_words, power_words, scale_words, slug, symbol
 
 DPI = 150
+LONGEST_TICK = 6  # letters beside an axis before they meet its label
 _LEVELS = ("curve", "value", "threshold")  # kinds of claims about values, which need not fall or rise
 STYLE = {
     "font.size": 9,
@@ -100,8 +101,8 @@ def draw(verdicts):
         figure, axes = _grid(len(panels), -(-len(entries) // 2))
         for ax, (words, verdict, beside) in zip(axes, panels):
             panel.draw(ax, words, verdict, beside, names)
-        _frame(axes, verdicts)
-        _head(figure, verdicts[0], fixed)
+        power = _frame(axes, verdicts)
+        _head(figure, verdicts[0], fixed, power)
         figure.legend(
             *zip(*entries), loc="lower center", ncols=min(2, len(entries)), frameon=False,
             bbox_to_anchor=(0.5, 0.0), borderaxespad=0.3, columnspacing=1.4, handlelength=2.2,
@@ -170,7 +171,10 @@ def _grid(count, legend_rows):
 
 
 def _frame(axes, verdicts):
-    """Logarithmic axes but for a level, ticks at the scales themselves, and a frame set by estimates, not whiskers."""
+    """Logarithmic axes but for a level, ticks at the scales themselves, and a frame set by estimates, not whiskers.
+
+    Returns the power of ten that the numbers beside the y axis are to be multiplied with.
+    """
     scales = sorted({p["scale"] for v in verdicts for p in v["points"] if is_positive(p["scale"])})
     linear = is_linear(verdicts)
     shown = is_finite if linear else is_positive
@@ -196,19 +200,30 @@ def _frame(axes, verdicts):
             other.set_yscale("linear")
             other.minorticks_off()
         ax.yaxis.set_major_locator(ticker.MaxNLocator(5))
-        ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:.6g}"))  # no offset in the corner
         room = 0.2 * (high - low) if high - low > 1e-3 * abs(high) else 0.1 * abs(high) or 1.0
         ax.set_ylim(low - room, high + room)
-        return
+        return _number_ticks(ax)
     if span < 1.6:
         ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if span > 0.5 else (1, 1.5, 2, 3, 5, 7)))
         ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:.3g}"))
     else:
         ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: power_words(v)))
     ax.set_ylim(min(values) / 1.6, max(values) * 1.6)
+    return 0
 
 
-def _head(figure, verdict, fixed):
+def _number_ticks(ax):
+    """Plain numbers at the ticks of a linear axis, where they are long over a power of ten -> its exponent."""
+    ends = ax.get_ylim()
+    ticks = [tick for tick in ax.yaxis.get_major_locator()() if ends[0] <= tick <= ends[1]]
+    power = 0
+    if max(len(f"{tick:.6g}") for tick in ticks or [0.0]) > LONGEST_TICK:
+        power = math.floor(math.log10(max(map(abs, ticks))))
+    ax.yaxis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v / 10.0**power:.6g}"))
+    return power
+
+
+def _head(figure, verdict, fixed, power):
     height = figure.get_figheight()
     name = " ".join(filter(None, [verdict["claim"], verdict["name"] if verdict["name"] != verdict["claim"] else ""]))
     model = f", model {verdict['model']}" if verdict["model"] else ""
@@ -218,8 +233,9 @@ def _head(figure, verdict, fixed):
     figure.text(0.012, 1 - 0.27 / height, line, va="top", fontsize=8, color=INK)
     area = figure.subplotpars
     middle = (area.bottom + area.top) / 2
+    unit = f" / {power_words(10.0**power)}" if power else ""
     figure.text(
-        0.1 / figure.get_figwidth(), middle, _axis_words(verdict), rotation=90, va="center", ha="left"
+        0.1 / figure.get_figwidth(), middle, _axis_words(verdict) + unit, rotation=90, va="center", ha="left"
     )
     figure.text((area.left + area.right) / 2, area.bottom - 0.36 / height, symbol(verdict["scale"]), ha="center")
 

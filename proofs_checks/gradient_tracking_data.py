@@ -74,7 +74,7 @@ def _around(value, room):
 
 def _predicted(system, key):
     value = law(system, lambda own, step: getattr(own.floor(step), key))
-    return cn.LimitCurve(**_around(value, _allowed), words="Lyapunov's ± 5 %")
+    return cn.LimitCurve(**_around(value, _allowed), words="Lyapunov's ± max(5 %, 1.25 step)")
 
 
 EXACT = {

@@ -219,7 +219,7 @@ SPEED_UP = cn.Claim(
     f"{SOURCE}; {DERIVED}",
     scale="batch",
     origin="derived",
-    qualified="near-linear means 0.68 b in iterations at batch_thresh, where the step has grown by b/2",
+    qualified="near-linear means 0.69 b in iterations at batch_thresh, where the step has grown by b/2",
     name="speed-up",
     model="isotropic",
     measure=iterations,

@@ -52,7 +52,7 @@ BLOCKING = cn.Claim(
     domain={"workers": (0, 1e6)},
     controls=(
         cn.Control("no-waiting", "The mean over the workers in place of the last one.",
-                   measure=partial(blocking, waiting=False), replicas=10),
+                   measure=partial(blocking, waiting=False), replicas=16),
     ),
 )  # fmt: skip
 

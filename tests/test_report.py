@@ -88,10 +88,21 @@ def test_groups_keep_claims_models_and_statistics_apart():
     assert all(re.fullmatch(r"[a-z0-9-]+", stem) for stem in report.groups(verdicts))
 
 
-def test_nothing_overlaps():
+RATES = [
+    *(with_alpha(a) for a in (1.2, 1.5, 1.8, 2.0)),
+    *(with_alpha(1.2, control=c, rate=0.0, verdict="violated") for c in ("common-noise", "fixed-neighbour")),
+]
+LEVELS = [  # numbers of many letters beside a linear axis
+    with_alpha(a, statistic="mean of excess risk", scales=[1000], measured=NOTHING, bound=None, points=[
+        {"scale": 1000, "estimate": 4.5e-4 + a * 1e-5, "lo": 4.4e-4, "hi": 5e-4, "bound": None, "replicas": 9,
+         "predicted": 4.5e-4, "lower": 4.2e-4, "upper": 5.4e-4}],
+         claimed={"kind": "value", "exponent": None, "sense": "exact", "words": "moments"}) for a in (1.2, 1.5, 1.8)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("verdicts", [RATES, LEVELS], ids=["rates", "levels"])
+def test_nothing_overlaps(verdicts):
     """Texts of a full figure are inside the frame and clear of each other."""
-    verdicts = [with_alpha(a) for a in (1.2, 1.5, 1.8, 2.0)]
-    verdicts += [with_alpha(1.2, control=c, rate=0.0, verdict="violated") for c in ("common-noise", "fixed-neighbour")]
     figure = report.draw(verdicts)
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
