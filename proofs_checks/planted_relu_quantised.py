@@ -73,7 +73,7 @@ CONTRACTION = cn.Claim(
         SLOPE: cn.LimitCurve(1.0, margin=0.03, words="1"),
     },
     scales={"quick": [2, 6], "standard": [1, 2, 6], "full": [1, 2, 4, 6, 12]},
-    replicas={"quick": 20, "standard": 40, "full": 100},
+    replicas={"quick": 20, "standard": 56, "full": 128},
     params={"workers": (1, 4, 16), "dim": 36, "batch": 48},
     domain={"workers": WHOLE, "dim": WHOLE, "batch": WHOLE},
     controls=(

@@ -72,7 +72,7 @@ CONTRACTION = cn.Claim(
         cn.Control("half-loss-step", "The step of the other convention: half of it.", params={"share": 0.5},
                    scales=[4, 64], replicas=12),
         cn.Control("stale-batch", "One batch, used at every step.", params={"stale": True}, scales=[4, 16, 64],
-                   replicas=12),
+                   replicas=24),
     ),
 )  # fmt: skip
 

@@ -195,7 +195,7 @@ START = cn.Claim(
         lambda n, dim: cn.planted_relu_law.start_error(int(dim), int(n)) ** 2, deviation=0.03, words="(2d+3)/n"
     ),
     scales={"quick": [40, 160], "standard": [20, 40, 120, 400]},
-    replicas={"quick": 48, "standard": 64, "full": 200},
+    replicas={"quick": 48, "standard": 200, "full": 400},
     params={"dim": 20},
     domain={"dim": (0, 1000)},
     controls=(
