@@ -127,7 +127,7 @@ def claims_for(X, labels, *, step=0.1, ridge=0.008, width=64, depth=3, batches=(
     labels : array_like, shape (N,)
         Classes, as whole numbers.
     step, ridge : float
-        mu and lambda; PyTorch's weight_decay is 2 lambda. 1e-4 <= 2 mu lambda < 1: training takes 40 / (2 mu lambda)
+        mu and lambda; PyTorch's weight_decay is 2 lambda. 1e-4 <= 2 mu lambda < 0.1: training takes 40 / (2 mu lambda)
         steps or so.
     width, depth : int
         Of the network: hidden layers, 2 to 16, of this width, 16 to 1024.
@@ -158,8 +158,9 @@ def claims_for(X, labels, *, step=0.1, ridge=0.008, width=64, depth=3, batches=(
     count = at_least("rows of X", len(found[0]), 128)
     width, depth = whole("width", width, 16, 1024), whole("depth", depth, 2, 16)
     positive("ridge", ridge)
-    if not 1.0 - cn.low_rank.decay(step, ridge) >= 1e-4:
-        raise ValueError(f"2 step ridge must lie in [1e-4, 1), or training takes too long, got {2 * step * ridge!r}")
+    if not 1e-4 <= 1.0 - cn.low_rank.decay(step, ridge) < 0.1:
+        reason = "or training takes too long, or has too few steps to tell"
+        raise ValueError(f"2 step ridge must lie in [1e-4, 0.1), {reason}, got {2 * step * ridge!r}")
     if not isinstance(batches, (tuple, list)) or len(batches) != 2:
         raise ValueError(f"batches must be two whole numbers, a small and a large one, got {batches!r}")
     small, large = whole("small batch", batches[0], 1, count // 8), whole("large batch", batches[1], 1, count)
