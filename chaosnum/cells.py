@@ -31,7 +31,7 @@ class CellError(ValueError):
     """A measure raised, or returned what is no finite number."""
 
 
-def complete(cases, master, pool, workers, advanced):
+def complete(cases, master, pool, workers, observer, kept=None):
     """Run all cells; yield (index of case, its values) as cases are completed.
 
     Parameters
@@ -40,7 +40,9 @@ def complete(cases, master, pool, workers, advanced):
     master : int, the seed of the run
     pool : concurrent.futures.Executor
     workers : int, how many cells it runs at once
-    advanced : callable (cells) -> None, told how many more cells are done
+    observer : chaosnum.sweep.Observer, told how many cells are done
+    kept : chaosnum.kept.Kept, optional
+        Cells that need not be run; those that are run are put there as soon as they are finished.
 
     Yields
     ------
@@ -52,10 +54,29 @@ def complete(cases, master, pool, workers, advanced):
     ------
     CellError
         A measure raised, or returned what is no finite number.
+    chaosnum.ledger.LedgerError
+        A finished cell cannot be kept.
     """
     values = [[[None] * count for count in case.replicas] for case in cases]
     missing = [case.cells for case in cases]
-    chunks, company = _Chunks(cases, master), _Company(workers)
+
+    def placed(index, j, replica, found):
+        values[index][j][replica] = found
+        missing[index] -= 1
+
+    def taken(index):
+        found, values[index] = values[index], None
+        return index, found
+
+    for index in range(len(cases)) if kept else ():
+        known = kept.known(index)
+        for (j, replica), found in known.items():
+            placed(index, j, replica, found)
+        observer.known(len(known))
+        observer.advanced(len(known))
+        if missing[index] == 0:
+            yield taken(index)
+    chunks, company = _Chunks(cases, master, values), _Company(workers)
     running = {}
     try:
         while True:
@@ -66,53 +87,60 @@ def complete(cases, master, pool, workers, advanced):
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                index, j, first = where = running.pop(future)
+            finished = []
+            for future in sorted(done, key=lambda future: future.exception() is not None):
+                index, j, replicas = where = running.pop(future)
+                if kept and finished and future.exception():  # what is finished beside it stays
+                    kept.keep(finished)
                 found, seconds, asleep = future.result()
                 chunks.learn(where, len(found), seconds)
                 company.learn(seconds, asleep)
-                values[index][j][first : first + len(found)] = found
-                missing[index] -= len(found)
-                advanced(len(found))
+                finished.extend((index, j, replica, cell) for replica, cell in zip(replicas, found))
+            if kept:
+                kept.keep(finished)
+            for cell in finished:
+                placed(*cell)
+            observer.advanced(len(finished))
+            for index in dict.fromkeys(cell[0] for cell in finished):
                 if missing[index] == 0:
-                    yield index, values[index]
-                    values[index] = None
+                    yield taken(index)
     finally:
         for future in running:
             future.cancel()
 
 
 class _Chunks:
-    """Hands out the cells in order, as many at a time as take about CHUNK_SECONDS."""
+    """Hands out the cells that have no values yet in order, as many at a time as take about CHUNK_SECONDS."""
 
-    def __init__(self, cases, master):
+    def __init__(self, cases, master, values):
         self.cases, self.master = cases, master
-        self.rows = [(i, j) for i, case in enumerate(cases) for j in range(len(case.scales))]
+        found = [(i, j, [r for r, value in enumerate(row) if value is None])
+                 for i, rows in enumerate(values) for j, row in enumerate(rows or ())]  # fmt: skip
+        self.rows = [row for row in found if row[2]]
         self.row, self.first = 0, 0
         self.cost = {}  # seconds a cell, by case and scale
         self.size = {}  # cells of the largest chunk that was timed
 
     def take(self):
-        """((case, scale, first replica), arguments of :func:`_run`), or None at the end."""
+        """((case, scale, replicas), arguments of :func:`_run`), or None at the end."""
         if self.row == len(self.rows):
             return None
-        i, j = self.rows[self.row]
+        i, j, left = self.rows[self.row]
         case, first = self.cases[i], self.first
         key = i, j
         size = 1
         if key in self.cost:  # never more than eight times what was timed: costs vary
             size = min(8 * self.size[key], int(CHUNK_SECONDS / max(self.cost[key], 1e-9)) or 1)
-        last = min(first + size, case.replicas[j])
-        scale = case.scales[j]
-        seeds = [case.seed(self.master, scale, r) for r in range(first, last)]
-        self.first = last
-        if last == case.replicas[j]:
+        replicas, scale = left[first : first + size], case.scales[j]
+        seeds = [case.seed(self.master, scale, replica) for replica in replicas]
+        self.first = first + len(replicas)
+        if self.first == len(left):
             self.row, self.first = self.row + 1, 0
         wanted = tuple(case.claim.predictions(case.control))
         single = not isinstance(_predicts(case), Mapping)
         label = f"{case.claim.id}{'' if case.control is None else f' (control {case.control.name})'}"
         work = case.measure, scale, seeds, case.arguments, wanted, single, label, case.claim.scale
-        return (i, j, first), work
+        return (i, j, replicas), work
 
     def learn(self, where, cells, seconds):
         """Take note of what a chunk took."""

@@ -6,6 +6,7 @@
     chaosnum plan [options]                        the width at which the compressibility theorem says something
     chaosnum fit FILE|FOLDER [options]             tail index and compressibility of somebody's own weights
     chaosnum train [--data NAME|FILE] [options]    heavy-tailed SGD on real data, and what pruning does to it
+    chaosnum ledger ls|export|prune                finished cells, which `verify` keeps and goes on from
     chaosnum report RUN                            one self-contained page from the folder of a run
     chaosnum bench                                 this machine's speed against the peers that are installed
 
@@ -24,7 +25,7 @@ import time
 from textwrap import TextWrapper
 
 import chaosnum
-from chaosnum import cli_fit, cli_plan, cli_train, cli_verify
+from chaosnum import cli_fit, cli_ledger, cli_plan, cli_train, cli_verify
 from chaosnum.arguments import EXIT_STATUS, Parser, number, one_line, seed
 from chaosnum.words import provenance
 
@@ -82,6 +83,7 @@ def _parser():
     cli_plan.register(commands)
     cli_fit.register(commands)
     cli_train.register(commands)
+    cli_ledger.register(commands)
 
     command = commands.add_parser("report", help="one self-contained page from the folder of a run")
     command.add_argument("folder", metavar="RUN", help="a folder written by `chaosnum verify`")

@@ -5,6 +5,7 @@ All that can be checked is checked before anything heavy is imported and before 
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from chaosnum.arguments import EXIT_STATUS, number, one_line, seed
 from chaosnum.check import at_least, in_range, one_of, positive
+from chaosnum.ledger import DEFAULT
 
 BUDGETS = ("quick", "standard", "full")
 UNITS = ("tanh", "sigmoid", "relu")
@@ -40,6 +42,8 @@ def register(commands):
     add("--seed", type=_number, default=1, metavar="N", help="a whole number in [0, 2^63) (default: 1)")
     add("--threads", type=_number, metavar="N", help="number of threads; results do not depend on it")
     add("--out", metavar="DIR", help="a new or empty folder, or one of an earlier run (default: runs/<time>-<budget>)")
+    add("--ledger", metavar="FILE", help=f"keeps finished cells, which are not run again (default: {DEFAULT})")
+    add("--no-ledger", action="store_true", help="run every cell, and keep none")
     add("--json", action="store_true", help="print one JSON object instead of the table")
     add("--strict", action="store_true", help="exit status 1 also when a verdict is inconclusive")
     command.set_defaults(run=_verify)
@@ -106,18 +110,27 @@ def _run(options, chosen, params, cases, folder):
         recorder = Recorder(folder, cases, options.seed, progress)
         sweep.verify(
             chosen, budget=options.budget, seed=options.seed, control=options.control, params=params,
-            threads=options.threads, observer=recorder,
+            threads=options.threads, observer=recorder, ledger=_ledger(options),
         )  # fmt: skip
         recorder.finish(begun)
     if options.json:
         print(json.dumps(folder.summary(), allow_nan=False))
     else:
         table.print_verdicts(folder.verdicts)
+        if recorder.from_ledger:
+            print(f"{recorder.from_ledger} of {cells} cells were in {_ledger(options)}")
         print(f"{folder.about['seconds']:.1f} s; figures and numbers in {folder.path}; "
               f"a page of it: chaosnum report {shlex.quote(str(folder.path))}")  # fmt: skip
     if recorder.failure:
         print(f"chaosnum: a figure could not be drawn: {one_line(recorder.failure)}", file=sys.stderr)
     return folder.verdicts
+
+
+def _ledger(options):
+    """The ledger to use -> str or None."""
+    if options.no_ledger:
+        return None
+    return options.ledger if options.ledger is not None else os.environ.get("CHAOSNUM_LEDGER", DEFAULT) or None
 
 
 def _settings(options):
@@ -205,10 +218,10 @@ def _check_used(chosen, given):
 
 def _command(argv):
     """The command as run.json has it: what decides the results, without where they went and absolute paths."""
-    kept, skip = [], False
+    kept, skip, places = [], False, ("--out", "--ledger")
     for i, word in enumerate(argv):
-        if skip or word in ("--json", "--out") or word.startswith("--out="):
-            skip = word == "--out"
+        if skip or word in ("--json", "--no-ledger", *places) or word.startswith(tuple(f"{name}=" for name in places)):
+            skip = not skip and word in places
             continue
         before = argv[i - 1] if i else ""
         kept.append(Path(word).name if before == "--data" and Path(word).is_absolute() else word)

@@ -35,6 +35,7 @@ class Recorder(Observer):
         self.folder, self.seed, self.progress = folder, seed, progress
         self.failure = None  # what went wrong while drawing
         self._done = self._total = 0
+        self.from_ledger = 0  # cells
         self._places = {}  # of a verdict: its case and its rank in the plan
         self._missing, self._drawn = {}, {}  # of a figure: verdicts to come, and those that are there
         for case in cases:
@@ -54,6 +55,9 @@ class Recorder(Observer):
     def started(self, total):
         self._total = total
         self.progress.update(0, total)
+
+    def known(self, cells):
+        self.from_ledger += cells
 
     def advanced(self, cells):
         self._done += cells

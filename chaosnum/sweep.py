@@ -16,7 +16,7 @@ executor is given; with a ProcessPoolExecutor they must be picklable.
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -81,8 +81,11 @@ class Observer:
     def started(self, total):
         """Number of cells to come."""
 
+    def known(self, cells):
+        """So many cells were in the ledger."""
+
     def advanced(self, cells):
-        """So many more cells are done."""
+        """So many more cells are done, in the ledger or here."""
 
     def verdict(self, verdict, samples):
         """A verdict, and its replicas: a list of ndarray, float64, one for each scale."""
@@ -141,7 +144,7 @@ def plan(claims, budget="quick", *, control=None, params=None):
 
 def verify(
     claims, *, budget="quick", seed=1, control=None, params=None, executor=None, threads=None,
-    observer=None,
+    observer=None, ledger=None,
 ):  # fmt: skip
     """Run the claims and judge them.
 
@@ -156,6 +159,8 @@ def verify(
     threads : int, optional
         Size of the default executor; by default the usable cores.
     observer : Observer, optional
+    ledger : str or Path, optional
+        File that keeps finished cells: what is there is not run again, see :mod:`chaosnum.ledger`.
 
     Returns
     -------
@@ -165,7 +170,8 @@ def verify(
     Raises
     ------
     ValueError
-        Wrong arguments (before anything runs), or a :class:`chaosnum.cells.CellError` that names the cell.
+        Wrong arguments (before anything runs), a :class:`chaosnum.cells.CellError` that names the cell, or a
+        :class:`chaosnum.ledger.LedgerError`.
     KeyboardInterrupt
         Passed on at once; verdicts already reported to the observer stand.
     """
@@ -183,7 +189,11 @@ def verify(
     workers = getattr(pool, "_max_workers", workers)
     try:
         # Cells run side by side: threads of BLAS's own would only get in their way, and into their last bits.
-        with one_thread(), closing(complete(cases, seed, pool, workers, observer.advanced)) as completed:
+        with (
+            one_thread(),
+            _kept(ledger, cases, seed) as kept,
+            closing(complete(cases, seed, pool, workers, observer, kept)) as completed,
+        ):
             for index, values in completed:
                 verdicts[index] = list(_judged(cases[index], values, family, observer.verdict))
     except BaseException:
@@ -193,6 +203,19 @@ def verify(
     if executor is None:
         pool.shutdown()
     return [verdict for group in verdicts for verdict in group]
+
+
+@contextmanager
+def _kept(path, cases, master):
+    """What a ledger keeps of the run; None without one."""
+    if path is None:
+        yield None
+        return
+    from chaosnum.kept import Kept
+    from chaosnum.ledger import Ledger
+
+    with Ledger(path) as ledger:
+        yield Kept(ledger, cases, master)
 
 
 def _judged(case, values, family, report):

@@ -1,6 +1,10 @@
 """Shared fixtures. Studies of minutes carry the mark `long`, which setup.cfg deselects and `make test-full` runs."""
 
+import os
+
 import pytest
+
+os.environ["CHAOSNUM_LEDGER"] = ""  # runs of tests keep no cells: what a test is about must be computed
 
 
 @pytest.fixture
