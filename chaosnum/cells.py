@@ -15,6 +15,8 @@ What goes wrong: none of this may change a value, and none does, as a cell is a 
 
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import suppress
+from functools import partial
 from math import isfinite
 from time import perf_counter, thread_time
 
@@ -83,21 +85,22 @@ def complete(cases, master, pool, workers, observer, kept=None):
             while len(running) < company.places() and (chunk := chunks.take()):
                 where, work = chunk
                 company.submitted(beside=len(running))
-                running[pool.submit(_run, *work)] = where
+                future = pool.submit(_run, *work)
+                running[future] = where
+                if kept:  # by the thread that ran it: this one may be judging for seconds
+                    future.add_done_callback(partial(_keep_early, kept, where))
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             finished = []
-            for future in sorted(done, key=lambda future: future.exception() is not None):
-                index, j, replicas = where = running.pop(future)
-                if kept and finished and future.exception():  # what is finished beside it stays
-                    kept.keep(finished)
+            for future in done:
+                where = running.pop(future)
+                if kept:  # waiters are told before callbacks
+                    _keep(kept, where, future)
                 found, seconds, asleep = future.result()
                 chunks.learn(where, len(found), seconds)
                 company.learn(seconds, asleep)
-                finished.extend((index, j, replica, cell) for replica, cell in zip(replicas, found))
-            if kept:
-                kept.keep(finished)
+                finished.extend(_addressed(where, found))
             for cell in finished:
                 placed(*cell)
             observer.advanced(len(finished))
@@ -107,6 +110,24 @@ def complete(cases, master, pool, workers, observer, kept=None):
     finally:
         for future in running:
             future.cancel()
+
+
+def _addressed(where, found):
+    """The cells of a chunk as (index of case, of scale, replica, values)."""
+    index, j, replicas = where
+    return [(index, j, replica, values) for replica, values in zip(replicas, found)]
+
+
+def _keep(kept, where, future):
+    """Put a chunk into the ledger, if it came to something."""
+    if not future.cancelled() and future.exception() is None:
+        kept.keep(_addressed(where, future.result()[0]))
+
+
+def _keep_early(kept, where, future):
+    """The same, where nobody could hear of an error: whoever takes the chunk will meet it again."""
+    with suppress(ValueError):
+        _keep(kept, where, future)
 
 
 class _Chunks:

@@ -7,6 +7,7 @@ case whose measure has no fingerprint is computed every time.
 """
 
 import json
+from threading import Lock
 
 import chaosnum
 from chaosnum.fingerprint import NoFingerprint, code_version, file_contents, fingerprint, machine
@@ -26,6 +27,7 @@ class Kept:
     def __init__(self, ledger, cases, master):
         self.ledger, self.cases, self.master = ledger, cases, master
         self.made_by = [self._made_by(case) for case in cases]  # None: not to be kept
+        self.there, self.closed, self.lock = set(), False, Lock()
 
     def known(self, index):
         """What the ledger has of a case -> dict from (scale, replica), both as indices, to a dict of statistics."""
@@ -40,15 +42,26 @@ class Kept:
         return {keys[key]: dict(zip(names, values)) for key, values in self.ledger.find(keys).items()}
 
     def keep(self, finished):
-        """Keep cells, all in one transaction.
+        """Keep cells, all in one transaction; those that are there already stay as they are.
+
+        From any thread. After :meth:`close` it does nothing.
 
         Parameters
         ----------
         finished : list of (index of case, index of scale, replica, dict of statistics)
         """
-        cells = [self._cell(*entry) for entry in finished if self.made_by[entry[0]] is not None]
-        if cells:
-            self.ledger.add(cells)
+        with self.lock:
+            finished = [
+                entry for entry in finished if self.made_by[entry[0]] is not None and entry[:3] not in self.there
+            ]
+            if finished and not self.closed:
+                self.ledger.add([self._cell(*entry) for entry in finished])
+                self.there.update(entry[:3] for entry in finished)
+
+    def close(self):
+        """Keep no more: the ledger is about to be closed."""
+        with self.lock:
+            self.closed = True
 
     def _cell(self, index, j, replica, values):
         case, names = self.cases[index], self._statistics(index)

@@ -132,7 +132,8 @@ def prepared(path):
                 raise
         if wrong:
             raise damaged(path, wrong)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=WAIT_SECONDS)
+    # Any thread may write; that they take turns is the caller's affair.
+    connection = sqlite3.connect(path, isolation_level=None, timeout=WAIT_SECONDS, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("BEGIN IMMEDIATE")  # of two processes that find no ledger one makes it

@@ -214,8 +214,8 @@ def _kept(path, cases, master):
     from chaosnum.kept import Kept
     from chaosnum.ledger import Ledger
 
-    with Ledger(path) as ledger:
-        yield Kept(ledger, cases, master)
+    with Ledger(path) as ledger, closing(Kept(ledger, cases, master)) as kept:
+        yield kept
 
 
 def _judged(case, values, family, report):

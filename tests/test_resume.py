@@ -198,6 +198,26 @@ def test_from_python_and_for_measures_that_cannot_be_told(tmp_path):
     assert counts == [(0, 12), (12, 12), (0, 12), (0, 12)]
 
 
+def test_cells_are_kept_while_the_main_thread_is_busy(tmp_path):
+    """Those that finish during a verdict, or whatever an observer does, are in the ledger before it is over."""
+
+    class Slow(Observer):
+        def verdict(self, verdict, samples):
+            time.sleep(0.5)
+            counts.append(len(kept(tmp_path / "l")))
+
+    def measure(n, *, seed, beta):
+        time.sleep(0.03)
+        return beta * n**-0.5 * (1 + seed % 7)
+
+    counts, params = [], {"beta": (1.0, 2.0)}
+    claim = cn.Claim(
+        "T", "", "", measure=measure, predicts=cn.PowerLaw(-0.5), scales=[10, 20, 40], replicas=4, params=params
+    )
+    cn.verify(claim, ledger=tmp_path / "l", observer=Slow(), threads=1)
+    assert counts[0] > 12 and counts[-1] == 24
+
+
 def test_a_full_ledger_stops_the_run_with_one_line(tmp_path, monkeypatch):
     from chaosnum import ledgerfile
 
