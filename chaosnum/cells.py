@@ -7,7 +7,7 @@ Compiled kernels release the interpreter's lock and run side by side on threads.
 NumPy calls holds it most of the time: two of them pass it to and fro, with a system call each time, and take longer
 together than one after the other, by a quarter to a factor of two. So every chunk says for how much of its time it
 slept, neither running nor waiting for a processor, which is what waiting for the lock looks like. While chunks sleep
-more than a quarter of it they run one at a time, and every now and then two are tried. What sleeps when it is alone
+more than a seventh of it they run one at a time, and every now and then two are tried. What sleeps when it is alone
 waits for something else, another process say, and runs side by side.
 
 What goes wrong: none of this may change a value, and none does, as a cell is a function of its address.
@@ -22,7 +22,7 @@ from time import perf_counter, thread_time
 
 CHUNK_SECONDS = 0.05
 QUEUED_PER_WORKER = 3
-ASLEEP = 0.25  # share of a chunk's time
+ASLEEP = 0.15  # share of a chunk's time
 TELLING = 0.02  # seconds of a chunk below which its share says little
 SOUND_ASLEEP = 0.75  # of one that is alone: more than what judging, on the main thread, can cost it
 ALONE_SECONDS, ALONE_CHUNKS = 2.0, 16  # until two are tried again, whichever is longer
