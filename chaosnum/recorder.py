@@ -1,8 +1,8 @@
 """The observer of a run: writes every verdict as it is reached, draws figures beside the computation, shows progress.
 
-A figure is drawn as soon as the last of its verdicts is there, by other processes (:mod:`chaosnum.artist`) that
-threads of ours talk to; so the figures are there shortly after the last verdict, and those of finished claims after
-Ctrl-C.
+A figure is drawn as soon as the last of its verdicts is there, by another process (:mod:`chaosnum.artist`) that a
+thread of ours talks to; so the figures are there shortly after the last verdict, and those of finished claims after
+Ctrl-C. One process keeps up with many cheap claims; a second one would take its core from the measures.
 """
 
 import json
@@ -14,10 +14,7 @@ from time import perf_counter
 from chaosnum.artist import Artist
 from chaosnum.rule import named
 from chaosnum.sweep import Observer
-from chaosnum.threads import cores
 from chaosnum.words import outcome
-
-ARTISTS = 2  # processes that draw: one keeps up with most claims, the second with many cheap ones
 
 
 class Recorder(Observer):
@@ -45,12 +42,8 @@ class Recorder(Observer):
                 self._places[place] = case, len(self._places)
                 self._missing[figure] = self._missing.get(figure, 0) + 1
         self._queue = SimpleQueue()
-        self._artists = [
-            threading.Thread(target=self._draw, name="chaosnum-figures", daemon=True)
-            for _ in range(min(ARTISTS, cores(), len(self._missing)))
-        ]
-        for artist in self._artists:
-            artist.start()
+        self._artist = threading.Thread(target=self._draw, name="chaosnum-figures", daemon=True)
+        self._artist.start()
 
     def started(self, total):
         self._total = total
@@ -85,10 +78,8 @@ class Recorder(Observer):
     def finish(self, begun):
         """Wait for the last figure and put the tables into the order of the plan; `begun` as of perf_counter."""
         self.progress.update(self._done, self._total, "drawing figures")
-        for _ in self._artists:
-            self._queue.put(None)
-        for artist in self._artists:
-            artist.join()
+        self._queue.put(None)
+        self._artist.join()
         self.folder.finish(perf_counter() - begun)
 
     def _draw(self):
