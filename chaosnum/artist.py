@@ -18,7 +18,7 @@ import subprocess
 import sys
 from contextlib import suppress
 
-NICE = 10  # of 19: a fifth or a tenth of the share of a process that is not
+NICE = 10  # of 19: a tenth of the share of a process that is not
 
 
 class Artist:

@@ -167,16 +167,9 @@ def of_median(samples, right, **more):
 
 def proofs():
     """Every proof of the installed packages: entry points of the group ``chaosnum.proofs``."""
-    from importlib.metadata import entry_points
+    from chaosnum.registry import installed
 
-    found = []
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: (p.name, p.value)):
-        loaded = point.load()
-        found.extend([loaded] if isinstance(loaded, Proof) else loaded)
-    for proof in found:
-        if not isinstance(proof, Proof):
-            raise ValueError(f"entry points of {ENTRY_POINTS} must hold proofs, got {proof!r}")
-    return found
+    return installed(ENTRY_POINTS, Proof, "proofs")
 
 
 def find(id, *, model=None, control=None, alpha=None, among=None):

@@ -13,18 +13,29 @@ def claims():
 
     Each entry point is a Claim or an iterable of Claims.
     """
-    from importlib.metadata import entry_points
-
     from chaosnum.claim import Claim
 
+    return sorted(installed(ENTRY_POINTS, Claim, "claims"), key=_natural)
+
+
+def installed(group, kind, words):
+    """What the entry points of a group hold, each an object of a kind or an iterable of them -> list, by name.
+
+    Raises
+    ------
+    ValueError
+        One that holds something else than `words` promises.
+    """
+    from importlib.metadata import entry_points
+
     found = []
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: (p.name, p.value)):
+    for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value)):
         loaded = point.load()
-        found.extend([loaded] if isinstance(loaded, Claim) else loaded)
-    for claim in found:
-        if not isinstance(claim, Claim):
-            raise ValueError(f"entry points of {ENTRY_POINTS} must hold claims, got {claim!r}")
-    return sorted(found, key=_natural)
+        found.extend([loaded] if isinstance(loaded, kind) else loaded)
+    for held in found:
+        if not isinstance(held, kind):
+            raise ValueError(f"entry points of {group} must hold {words}, got {held!r}")
+    return found
 
 
 def _natural(claim):
