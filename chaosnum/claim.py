@@ -24,7 +24,7 @@ from chaosnum.jsonform import strict
 from chaosnum.predict import ExplicitBound, LimitLaw, PowerLaw
 from chaosnum.predict_curve import Bound, ExactValue, LimitCurve, Threshold
 from chaosnum.registry import claims, find
-from chaosnum.rule import FALSE_ALARM, Evidence, distinct_numbers, given, named
+from chaosnum.rule import FALSE_ALARM, LEVEL, Evidence, distinct_numbers, given, named
 from chaosnum.words import ORIGINS
 
 __all__ = ["Bound", "Claim", "Control", "ExactValue", "ExplicitBound", "LimitCurve", "LimitLaw", "PowerLaw",
@@ -184,7 +184,9 @@ class Claim:
         )
         return _by_statistic(own, self.quantity)
 
-    def judge(self, statistic, scales, samples, *, params, control=None, family=1 - FALSE_ALARM):
+    def judge(
+        self, statistic, scales, samples, *, params, control=None, family=1 - FALSE_ALARM, level=LEVEL
+    ):  # fmt: skip
         """The verdict on one statistic of one case.
 
         Parameters
@@ -195,6 +197,7 @@ class Claim:
         params : mapping, the case
         control : Control, optional
         family : float, family-wise level
+        level : float, that of the interval shown
 
         Returns
         -------
@@ -204,7 +207,7 @@ class Claim:
         asymptotic = self.asymptotic
         if asymptotic is None:
             asymptotic = "small" if (prediction.claimed(params)["exponent"] or 0) > 0 else "large"
-        evidence = Evidence(tuple(scales), samples, params, self.scale, asymptotic, family)
+        evidence = Evidence(tuple(scales), samples, params, self.scale, asymptotic, family, level)
         judgement = prediction.judge(evidence)
         return Verdict(
             claim=self.id, name=self.name, model=self.model, params=dict(params), scale=self.scale,
@@ -228,7 +231,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was claimed, what was measured, and whether the claim stands."""
+    """What was claimed, what was measured, whether the claim stands, and how many times the replicas it still needs."""
 
     claim: str
     name: str
@@ -246,6 +249,7 @@ class Verdict:
     points: list
     origin: str = ""
     qualified: str = ""
+    needs: float | None = None
     fit: object = field(default=None, repr=False, compare=False)
 
     def as_dict(self):

@@ -27,7 +27,8 @@ where its second-order terms are larger than the tolerance.
 
 import math
 
-from chaosnum.rule import LEVEL, Judgement, given, more_replicas, point, value
+from chaosnum import need
+from chaosnum.rule import Judgement, given, more_replicas, point, value
 
 THREE_ERRORS = 0.9973  # level of the interval of three standard errors
 VACUOUS = 0.9  # a band of a frequency that is as wide as this says nothing
@@ -80,7 +81,7 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
             return [(farthest(x, edge),) * 3 for x, edge in zip(samples, edges)]
         return [interval(x, statistic, level, **options) for x in samples]
 
-    rows = at_level(LEVEL)
+    rows = at_level(evidence.level)
     wide = [row[1:] for row in at_level(shared)]
     usual = [row[1:] for row in at_level(1 - (1 - THREE_ERRORS) / count)] if exact else wide
 
@@ -88,6 +89,7 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
     found = [(_excess(rows[j], bands[j]), j) for j in judged]
     worst = max(found)[1]
     at = f"at {evidence.scale} = {scales[worst]:g}"
+    open_points, goals = (), bands
     words = f"{_number(rows[worst])} against {_band_words(predicted[worst], bands[worst])}"
     if all(_is_vacuous(bands[j], statistic) for j in judged):
         verdict, reason = "inconclusive", f"the band is vacuous: {_ends(bands[worst])} {at}"
@@ -105,12 +107,19 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
         verdict = "inconclusive"
         reason = f"at {evidence.scale} = {scales[j]:g} {_number(rows[j])} against exactly {predicted[j]:.6g}: "
         reason += "more than three standard errors off, more replicas would settle it"
+        open_points, goals = doubtful, edges
     elif all(bands[j][0] <= rows[j][1] and rows[j][2] <= bands[j][1] for j in judged):
         verdict, reason = "holds", f"closest to the edge {at}: {words}"
     else:
-        remedy = _remedy(rows[worst], wide[worst], bands[worst], statistic, len(samples[worst]))
+        remedy = _remedy(rows[worst], wide[worst], bands[worst], statistic, len(samples[worst]), evidence.level)
+        open_points = [j for j in judged if not (bands[j][0] <= rows[j][1] and rows[j][2] <= bands[j][1])]
         verdict, reason = "inconclusive", f"{at} {words}: {remedy}"
 
+    levels = evidence.level, shared
+    needs = need.together(
+        need.of_point(rows[j], wide[j], goals[j], edges[j], least_factors(statistic, samples[j], levels))
+        for j in open_points
+    )
     estimate, *ends = rows[worst]
     measured = {"exponent": None, "ci": None, "local": [], "at": scales[worst], "estimate": estimate}
     measured |= {"estimate_ci": ends}
@@ -120,7 +129,17 @@ def judge_curve(prediction, evidence, *, statistic=None, rounding=None):
         point(s, *row, None, len(x)) | {"predicted": c, "lower": low, "upper": high}
         for s, row, x, c, (low, high) in zip(scales, rows, samples, predicted, stated)
     ]
-    return Judgement(verdict, None, reason, prediction.claimed(params), measured, None, points, rows)
+    return Judgement(verdict, None, reason, prediction.claimed(params), measured, None, points, rows, needs)
+
+
+def least_factors(statistic, x, levels):
+    """Times the replicas until the intervals at these levels have two ends; None where that is not known."""
+    from chaosnum.intervals import least_replicas
+
+    if statistic == "frequency" or (statistic == "mean" and not x.any()):
+        return [None] * len(levels)
+    order = "median" if statistic == "mean" else statistic  # of replicas that are all equal
+    return [need.too_few(least_replicas(order, level), len(x)) for level in levels]
 
 
 def _bands(prediction, scales, params):
@@ -180,7 +199,7 @@ def _outside(ends, band):
     return ends[0] > band[1] or ends[1] < band[0]
 
 
-def _remedy(row, wide, band, statistic, replicas):
+def _remedy(row, wide, band, statistic, replicas, level):
     """What would settle it."""
     from chaosnum.intervals import least_replicas
 
@@ -188,7 +207,7 @@ def _remedy(row, wide, band, statistic, replicas):
     if not (math.isfinite(lo) and math.isfinite(hi)):
         if statistic == "mean":
             return "no replica differs from 0"
-        return f"{replicas} replicas are too few for an interval, {least_replicas(statistic, LEVEL)} at least"
+        return f"{replicas} replicas are too few for an interval, {least_replicas(statistic, level)} at least"
     spare = min(estimate - band[0], band[1] - estimate)
     if spare < 0:  # outside: until the family-wise interval is
         return more_replicas(max(estimate - wide[0], wide[1] - estimate), spare)

@@ -31,13 +31,16 @@ for the flags.
 import math
 from typing import NamedTuple
 
-from chaosnum.rule import LEVEL, VERDICTS, Judgement, given, more_replicas, point, value
+from chaosnum import need
+from chaosnum.rule import VERDICTS, Judgement, given, more_replicas, point, value
 
 
 class _Finding(NamedTuple):
     verdict: str
     reason: str = ""
     sharp: bool | None = None
+    needs: float | None = None  # times the replicas
+    alone: bool = False  # it tends to a violation, which decides alone
 
 
 def judge_rate(prediction, evidence, *, last=None):
@@ -67,7 +70,7 @@ def judge_rate(prediction, evidence, *, last=None):
     above = trivial or [math.inf] * len(whole.scales)
     empty = [s for s, b, t in zip(whole.scales, bounds or (), above) if b >= t]
     vacuous = len(empty) == len(whole.scales)
-    below = _against_bound(whole, bounds, evidence.scale)
+    below = _against_bound(whole, bounds, evidence, prediction.statistic)
     along = _against_line(line, claimed, margin, evidence)
     found = [along, below, _against_floor(whole, floors, evidence.scale)]
     if claimed["exponent"] is None:
@@ -97,23 +100,40 @@ def judge_rate(prediction, evidence, *, last=None):
             )
         ],
         fit=whole,
+        needs=need.together((f.needs, f.alone) for f in found if f.verdict == verdict == "inconclusive"),
     )  # fmt: skip
 
 
-def _against_bound(fit, bounds, scale):
+def _against_bound(fit, bounds, evidence, statistic):
     """The points against their explicit bounds."""
     if not bounds:
         return _Finding("holds")
     rows = list(zip(fit.scales, fit.estimate, fit.lowest, fit.lo, fit.hi, bounds))
     for s, m, lowest, _, _, b in rows:
         if lowest > b:
-            at = f"at {scale} = {s:g} the estimate {m:.3g} (at least {lowest:.3g})"
+            at = f"at {evidence.scale} = {s:g} the estimate {m:.3g} (at least {lowest:.3g})"
             return _Finding("violated", f"{at} is above its bound {b:.3g}")
     for s, _, _, lo, hi, b in rows:
         if not hi <= b:
-            at = f"at {scale} = {s:g} the interval [{lo:.3g}, {hi:.3g}] reaches above its bound"
-            return _Finding("inconclusive", f"{at} {b:.3g}: more replicas there")
+            at = f"at {evidence.scale} = {s:g} the interval [{lo:.3g}, {hi:.3g}] reaches above its bound"
+            needs = need.together(_below_bound(fit, bounds, evidence, statistic))
+            return _Finding("inconclusive", f"{at} {b:.3g}: more replicas there", needs=needs)
     return _Finding("holds", "every point lies below its explicit bound")
+
+
+def _below_bound(fit, bounds, evidence, statistic):
+    """What each point needs that reaches above its bound, and whether it tends to lie above."""
+    for m, lowest, hi, b, replicas in zip(fit.estimate, fit.lowest, fit.hi, bounds, fit.replicas):
+        if hi <= b:
+            continue
+        if m > b:
+            yield need.times(m - lowest, m - b), True
+        elif hi == math.inf and statistic == "median":
+            from chaosnum.intervals import least_replicas
+
+            yield need.too_few(least_replicas(statistic, evidence.level), replicas), False
+        else:  # in logarithms, where a mean's interval is symmetric
+            yield need.times(math.log(hi / m), math.log(b / m)), False
 
 
 def _against_line(fit, claimed, margin, evidence):
@@ -123,7 +143,7 @@ def _against_line(fit, claimed, margin, evidence):
         return _Finding("holds")
     unusable = _unusable(fit, evidence.scale)
     if unusable:
-        return _Finding("inconclusive", unusable)
+        return _Finding("inconclusive", unusable, needs=_resolving(fit))
     side = 1 if evidence.asymptotic == "large" else -1
     low, high = _excess(fit.ci, exponent, side)
     lowest, highest = _excess(fit.wide, exponent, side)
@@ -150,7 +170,8 @@ def _against_line(fit, claimed, margin, evidence):
         spare = margin - (abs(middle) if exact else middle)
         half = (high - low) / 2 if spare > 0 else (highest - lowest) / 2
         why = more_replicas(half, spare)
-        return _Finding("inconclusive", f"{found} reaches across the edge of {goal} +- {margin:.3g}: {why}")
+        found = f"{found} reaches across the edge of {goal} +- {margin:.3g}: {why}"
+        return _Finding("inconclusive", found, needs=need.times(half, spare), alone=spare <= 0)
     if high < -margin:
         return _Finding("holds", f"{found} is better than {goal}, which is true and not sharp", False)
     if bend < 0:  # still on its way, in the favourable direction
@@ -182,6 +203,14 @@ def _unusable(fit, scale):
     return None
 
 
+def _resolving(fit):
+    """Times the replicas until no estimate is lost in noise, or None."""
+    from chaosnum.rates import RESOLVED
+
+    lost = RESOLVED * float(max(fit.se))
+    return None if "heavy" in fit.flags or not 1 < lost < math.inf else need.times(lost, 1.0)
+
+
 def _excess(ends, exponent, side):
     """Ends of an interval of the exponent, as excess over the claimed one."""
     return sorted(side * (end - exponent) for end in ends)
@@ -195,7 +224,7 @@ def _fit(prediction, evidence, last=None):
         rows = rows[-last:] if evidence.asymptotic == "large" else rows[:last]
     tail = None if prediction.tail is None else value(prediction.tail, evidence.params)
     return fit_power_law(
-        *zip(*rows), statistic=prediction.statistic, level=LEVEL, family=evidence.family, tail=tail,
+        *zip(*rows), statistic=prediction.statistic, level=evidence.level, family=evidence.family, tail=tail,
         margin=value(prediction.margin, evidence.params), asymptotic=evidence.asymptotic,
     )  # fmt: skip
 

@@ -17,7 +17,9 @@ What goes wrong: scales so far from the interval that any system passes. Take so
 
 import math
 
-from chaosnum.rule import LEVEL, Judgement, point, value
+from chaosnum import need
+from chaosnum.judge_curve import least_factors
+from chaosnum.rule import Judgement, point, value
 
 
 def judge_threshold(prediction, evidence):
@@ -62,8 +64,9 @@ def judge_threshold(prediction, evidence):
             return (float(x.min() if side * sign > 0 else x.max()),) * 3
         return interval(x, statistic, confidence, **options)
 
-    rows = [at_level(x, side, LEVEL) for x, side in zip(samples, sides)]
+    rows = [at_level(x, side, evidence.level) for x, side in zip(samples, sides)]
     wide = [at_level(x, side, shared)[1:] for x, side in zip(samples, sides)]
+    needs = None
     heavy = statistic == "mean" and _infinite_variance(samples)
     relation = {1: "above", -1: "below"}
 
@@ -86,6 +89,13 @@ def judge_threshold(prediction, evidence):
         verdict, reason = "inconclusive", f"scales on both sides of {claimed} are needed; {found}"
     elif unsure:
         verdict, reason = "inconclusive", f"{where(unsure[0], sides[unsure[0]])}: more replicas there"
+        right = {1: (level, math.inf), -1: (-math.inf, level)}  # where the statistic should be
+        goals = [right[side * sign] if side else None for side in sides]
+        levels = evidence.level, shared
+        needs = need.together(
+            need.of_point(rows[j], wide[j], goals[j], goals[j], least_factors(statistic, samples[j], levels))
+            for j in unsure
+        )
     else:
         inside = "in" if low <= crossing <= high else "and no scale shows it outside of"
         verdict, reason = "holds", f"{found}, {inside} {claimed}"
@@ -95,7 +105,7 @@ def judge_threshold(prediction, evidence):
     measured = {"exponent": None, "ci": None, "local": [], "crossing": crossing}
     measured["bracket"] = [max(before) if before else None, min(after) if after else None]
     points = [point(s, *row, None, len(x)) | {"level": level} for s, row, x in zip(scales, rows, samples)]
-    return Judgement(verdict, None, reason, prediction.claimed(params), measured, None, points, rows)
+    return Judgement(verdict, None, reason, prediction.claimed(params), measured, None, points, rows, needs)
 
 
 def _beyond(ends, level, first=0):

@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chaosnum import need
 from chaosnum.check import at_least, in_range, one_of, positive
 from chaosnum.judge_rate import judge_rate
-from chaosnum.rule import LEVEL, Judgement, given, more_replicas, point, value
+from chaosnum.rule import Judgement, given, more_replicas, point, value
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class LimitLaw:
         unit = given(self.unit or (lambda scale: 1.0), evidence.params)
 
         def against(x):
-            return fit_law(x, cf, frequencies=self.frequencies, even=self.even, level=LEVEL)
+            return fit_law(x, cf, frequencies=self.frequencies, even=self.even, level=evidence.level)
 
         scaled = {s: np.asarray(x) / unit(s) for s, x in zip(evidence.scales, evidence.samples)}
         ordered = sorted(scaled, reverse=evidence.asymptotic == "small")
@@ -166,22 +167,25 @@ class LimitLaw:
         low, high = (math.log(end) for end in whole.ci)
         ends = f"[{whole.ci[0]:.3g}, {whole.ci[1]:.3g}]"
         found = f"scale {whole.ratio:.3g} {ends} of the law's, p = {p:.2g}"
+        needs, most = None, tests * 2 * (1 if self.even else 2) * len(set(self.frequencies))  # Bernstein's, at R = 0
         if sure < 1 - evidence.family:
             verdict, reason = "violated", f"{found}: not this law"
         elif p < 0.01:
             verdict, reason = "inconclusive", f"{found}: doubtful, more replicas would settle it"
+            needs = need.doubted(1 - evidence.family, sure, most)
         elif -self.margin <= low and high <= self.margin:
             verdict, reason = "holds", f"{found}: nothing speaks against the law"
         else:
             spare = self.margin - abs(math.log(whole.ratio))
             verdict, reason = "inconclusive", f"{found}: {more_replicas((high - low) / 2, spare)}"
+            needs = need.times((high - low) / 2, spare) if spare > 0 else need.doubted(1 - evidence.family, sure, most)
         points = [
             point(s, each[s].ratio, *each[s].ci, None, len(scaled[s])) for s in sorted(scaled)
         ]
         measured = {"exponent": None, "ci": None, "local": []}
         measured |= {"p": p, "ratio": whole.ratio, "ratio_ci": whole.ci}
         claimed = self.claimed(evidence.params)
-        return Judgement(verdict, None, reason, claimed, measured, None, points, whole)
+        return Judgement(verdict, None, reason, claimed, measured, None, points, whole, needs)
 
 
 def _exponent(prediction, params):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from numbers import Real
 
+from chaosnum import need
 from chaosnum.words import number
 
 FALSE_ALARM = 1e-3  # of a whole run
@@ -25,7 +26,10 @@ VERDICTS = ("violated", "inconclusive", "holds")  # the first that is found deci
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a prediction judges: one statistic of one case, `samples[j]` replicas at `scales[j]`."""
+    """What a prediction judges: one statistic of one case, `samples[j]` replicas at `scales[j]`.
+
+    `level` is that of the intervals that decide ``holds``, `family` that of those that decide ``violated``.
+    """
 
     scales: tuple
     samples: list
@@ -33,6 +37,7 @@ class Evidence:
     scale: str = "n"
     asymptotic: str = "large"
     family: float = 1 - FALSE_ALARM
+    level: float = LEVEL
 
     def __post_init__(self):
         scales = distinct_numbers("scales", self.scales)
@@ -45,7 +50,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A prediction's answer, in the words of the JSON; `fit` is the analysis behind it."""
+    """A prediction's answer, in the words of the JSON; `fit` is the analysis behind it.
+
+    `needs` is the factor of replicas that would settle an inconclusive verdict (:mod:`chaosnum.need`), None where no
+    number of replicas is known to, and for the others.
+    """
 
     verdict: str
     sharp: bool | None
@@ -55,15 +64,15 @@ class Judgement:
     bound: dict | None
     points: list
     fit: object
+    needs: float | None = None
 
 
 def more_replicas(half, spare):
     """In words, what brings an interval's half-width below the room that is left."""
-    ratio = abs(half / spare) if spare else math.inf
-    factor = 1.2 * ratio * min(ratio, 1e3)  # its square where that is not too large anyway
-    if not factor <= 1000:
+    factor = need.times(half, spare)
+    if factor is None or factor > need.MOST:
         return "too close for any number of replicas, a wider range of scales is needed"
-    return f"about {number(max(factor, 1.2), 2)} times the replicas would settle it"
+    return f"about {number(factor, 2)} times the replicas would settle it"
 
 
 def point(scale, estimate, lo, hi, bound, replicas):

@@ -244,7 +244,7 @@ def test_json_is_the_contract():
     found = json.loads(json.dumps(v.as_dict(), allow_nan=False))
     assert list(found) == [
         "claim", "name", "model", "params", "statistic", "scale", "claimed", "measured", "bound",
-        "verdict", "sharp", "reason", "control", "points", "origin", "qualified",
+        "verdict", "sharp", "reason", "control", "points", "origin", "qualified", "needs",
     ]  # fmt: skip
     assert found["claimed"] == {"kind": "power", "exponent": -0.5, "sense": "upper"}
     assert set(found["measured"]) == {"exponent", "ci", "local"}

@@ -121,7 +121,7 @@ def test_verify_prints_one_json_object(capsys, toys, tmp_path):
     assert shown["seed"] == 0
     assert {v["claim"]: v["verdict"] for v in shown["verdicts"]}["T2"] == "violated"
     keys = {"claim", "name", "model", "params", "statistic", "scale", "claimed", "measured", "bound", "verdict",
-            "sharp", "reason", "control", "points", "origin", "qualified"}  # fmt: skip
+            "sharp", "reason", "control", "points", "origin", "qualified", "needs"}  # fmt: skip
     assert all(set(v) == keys for v in shown["verdicts"])
     assert shown == strict_json((tmp_path / "run" / "verdicts.json").read_text())
 
