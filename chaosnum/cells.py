@@ -1,39 +1,58 @@
 """Cells on an executor: handed out in chunks, in order, and side by side where that is of use.
 
 Cells of one case and scale are sent to the executor in chunks of about 50 ms, judged by the fastest chunk so far (the
-first one may have compiled a kernel), so that neither the executor's overhead nor the wait after Ctrl-C is felt.
+first one may have compiled a kernel), so that neither the executor's overhead nor the wait after Ctrl-C is felt, and
+little is lost where a process dies.
 
 Compiled kernels release the interpreter's lock and run side by side on threads. A measure that is a loop of small
 NumPy calls holds it most of the time: two of them pass it to and fro, with a system call each time, and take longer
 together than one after the other, by a quarter to a factor of two. So every chunk says for how much of its time it
 slept, neither running nor waiting for a processor, which is what waiting for the lock looks like. While chunks sleep
 more than a seventh of it they run one at a time, and every now and then two are tried. What sleeps when it is alone
-waits for something else, another process say, and runs side by side.
+waits for something else, another process say, and runs side by side. Chunks in other processes do not share a lock.
+
+A chunk whose process died is run again, up to RUNS times: on the same executor if that has found itself another worker
+(:mod:`chaosnum.engines`), and else the run ends and says so.
 
 What goes wrong: none of this may change a value, and none does, as a cell is a function of its address.
 """
 
-from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from math import isfinite
-from time import perf_counter, thread_time
+from time import perf_counter
+
+from chaosnum.work import EngineError, Work
 
 CHUNK_SECONDS = 0.05
 QUEUED_PER_WORKER = 3
+RUNS = 4  # of a chunk whose process died
 ASLEEP = 0.15  # share of a chunk's time
 TELLING = 0.02  # seconds of a chunk below which its share says little
 SOUND_ASLEEP = 0.75  # of one that is alone: more than what judging, on the main thread, can cost it
 ALONE_SECONDS, ALONE_CHUNKS = 2.0, 16  # until two are tried again, whichever is longer
 TOGETHER_SECONDS = 20.0
+LOST = {"KilledWorker", "CommClosedError"}  # what Dask raises for a worker that died; it tries three others first
 
 
-class CellError(ValueError):
-    """A measure raised, or returned what is no finite number."""
+class Agenda:
+    """What else is to be run, once the plan is through; this one has nothing."""
+
+    def next(self):
+        """(index of a case, its replicas by scale, none fewer than before), or None: nothing at present."""
+
+    def is_over(self):
+        """Whether no more cells are to be handed out, even those of the plan."""
+        return False
+
+    def keeps(self, index):
+        """Whether a case may get more replicas later."""
+        return False
 
 
-def complete(cases, master, pool, workers, observer, kept=None):
+def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
     """Run all cells; yield (index of case, its values) as cases are completed.
 
     Parameters
@@ -42,9 +61,11 @@ def complete(cases, master, pool, workers, observer, kept=None):
     master : int, the seed of the run
     pool : concurrent.futures.Executor
     workers : int, how many cells it runs at once
-    observer : chaosnum.sweep.Observer, told how many cells are done
+    observer : chaosnum.sweep.Observer, told how many cells are done and how long they took
     kept : chaosnum.kept.Kept, optional
         Cells that need not be run; those that are run are put there as soon as they are finished.
+    agenda : Agenda, optional
+        Has more to run: a case that it names gets more replicas, and is yielded again when they are there.
 
     Yields
     ------
@@ -54,118 +75,208 @@ def complete(cases, master, pool, workers, observer, kept=None):
 
     Raises
     ------
-    CellError
+    chaosnum.work.CellError
         A measure raised, or returned what is no finite number.
+    chaosnum.work.EngineError
+        Cells cannot be computed by the executor's workers, or these die.
     chaosnum.ledger.LedgerError
         A finished cell cannot be kept.
     """
-    values = [[[None] * count for count in case.replicas] for case in cases]
-    missing = [case.cells for case in cases]
-
-    def placed(index, j, replica, found):
-        values[index][j][replica] = found
-        missing[index] -= 1
+    agenda = Agenda() if agenda is None else agenda
+    places = _Places(cases)
 
     def taken(index):
-        found, values[index] = values[index], None
-        return index, found
+        return index, places.values[index] if agenda.keeps(index) else places.forget(index)
 
     for index in range(len(cases)) if kept else ():
-        known = kept.known(index)
-        for (j, replica), found in known.items():
-            placed(index, j, replica, found)
-        observer.known(len(known))
-        observer.advanced(len(known))
-        if missing[index] == 0:
+        if places.add(_from(kept, index, places, observer)):
             yield taken(index)
-    chunks, company = _Chunks(cases, master, values), _Company(workers)
-    running = {}
+    chunks, company = _Chunks(cases, master, places), _Company(workers)
+    running = {}  # chunks by their futures
+
+    def hand_out():
+        while len(running) < company.places() and not agenda.is_over() and (chunk := chunks.take()):
+            company.submitted(beside=len(running))
+            future = _submitted(pool, chunk)
+            running[future] = chunk
+            if kept:  # by the thread that ran it: this one may be judging for seconds
+                future.add_done_callback(partial(_keep_early, kept, chunk))
+
     try:
         while True:
-            while len(running) < company.places() and (chunk := chunks.take()):
-                where, work = chunk
-                company.submitted(beside=len(running))
-                future = pool.submit(_run, *work)
-                running[future] = where
-                if kept:  # by the thread that ran it: this one may be judging for seconds
-                    future.add_done_callback(partial(_keep_early, kept, where))
+            hand_out()
+            if len(running) < company.places() and not agenda.is_over() and (more := agenda.next()):
+                index, replicas = more
+                observer.added(places.grow(index, replicas))
+                if places.add(_from(kept, index, places, observer) if kept else []):
+                    yield taken(index)
+                chunks.add(index)
+                continue
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             finished = []
             for future in done:
-                where = running.pop(future)
+                chunk = running.pop(future)
+                if _is_lost(future, chunk):
+                    chunks.give_back(chunk)
+                    continue
                 if kept:  # waiters are told before callbacks
-                    _keep(kept, where, future)
-                found, seconds, asleep = future.result()
-                chunks.learn(where, len(found), seconds)
+                    _keep(kept, chunk, future)
+                values, seconds, asleep = future.result()
+                chunks.learn(chunk, seconds)
                 company.learn(seconds, asleep)
-                finished.extend(_addressed(where, found))
-            for cell in finished:
-                placed(*cell)
+                observer.timed(chunk.index, chunk.j, len(values), seconds)
+                finished.extend(chunk.addressed(values))
             observer.advanced(len(finished))
-            for index in dict.fromkeys(cell[0] for cell in finished):
-                if missing[index] == 0:
-                    yield taken(index)
+            for index in places.add(finished):
+                yield taken(index)
     finally:
         for future in running:
             future.cancel()
 
 
-def _addressed(where, found):
-    """The cells of a chunk as (index of case, of scale, replica, values)."""
-    index, j, replicas = where
-    return [(index, j, replica, values) for replica, values in zip(replicas, found)]
+@dataclass
+class _Chunk:
+    """Cells of one case and scale, and how often they were begun by a process that died."""
+
+    index: int
+    j: int
+    replicas: list
+    work: Work
+    scale: float
+    seeds: list
+    lost: int = 0
+
+    def addressed(self, values):
+        """The cells as (index of case, of scale, replica, values)."""
+        return [(self.index, self.j, replica, found) for replica, found in zip(self.replicas, values)]
 
 
-def _keep(kept, where, future):
+def _submitted(pool, chunk):
+    try:
+        return pool.submit(chunk.work, chunk.scale, chunk.seeds)
+    except BrokenExecutor as error:
+        raise EngineError("the executor is broken: a worker died, and it starts no other; finished cells are not "
+                          f"lost where a ledger keeps them ({error})") from error  # fmt: skip
+
+
+def _is_lost(future, chunk):
+    """Whether the process that ran a chunk has died, and the chunk may be tried again."""
+    error = future.exception()
+    if error is None:
+        return False
+    if chunk.work.failure is not None:
+        raise chunk.work.failure
+    if not isinstance(error, BrokenExecutor) and type(error).__name__ not in LOST:
+        return False
+    chunk.lost += 1
+    if chunk.lost == RUNS:
+        raise EngineError(f"{chunk.work.form['label']}: {RUNS} workers died at cells of scale {chunk.scale:g}, seed "
+                          f"{chunk.seeds[0]}, or beside them (out of memory?)") from error  # fmt: skip
+    return True
+
+
+def _from(kept, index, places, observer):
+    """The cells of a case that a ledger has and the run has not yet."""
+    found = [(index, j, r, values) for (j, r), values in kept.known(index).items() if places.is_free(index, j, r)]
+    observer.known(len(found))
+    observer.advanced(len(found))
+    return found
+
+
+def _keep(kept, chunk, future):
     """Put a chunk into the ledger, if it came to something."""
     if not future.cancelled() and future.exception() is None:
-        kept.keep(_addressed(where, future.result()[0]))
+        kept.keep(chunk.addressed(future.result().values))
 
 
-def _keep_early(kept, where, future):
+def _keep_early(kept, chunk, future):
     """The same, where nobody could hear of an error: whoever takes the chunk will meet it again."""
     with suppress(ValueError):
-        _keep(kept, where, future)
+        _keep(kept, chunk, future)
+
+
+class _Places:
+    """The values of all cells by address, and how many of each case are missing."""
+
+    def __init__(self, cases):
+        self.cases = cases
+        self.values = [[[None] * count for count in case.replicas] for case in cases]
+        self.missing = [case.cells for case in cases]
+
+    def add(self, cells):
+        """Put cells in their places -> list of the cases that are complete by that."""
+        for index, j, replica, values in cells:
+            self.values[index][j][replica] = values
+            self.missing[index] -= 1
+        return [index for index in dict.fromkeys(cell[0] for cell in cells) if not self.missing[index]]
+
+    def forget(self, index):
+        """The values of a case, which are not needed here any more."""
+        found, self.values[index] = self.values[index], None
+        return found
+
+    def is_free(self, index, j, replica):
+        """Whether a cell has no values yet."""
+        return self.values[index][j][replica] is None
+
+    def grow(self, index, replicas):
+        """Make room for more replicas of a case -> int, how many cells were added."""
+        added = 0
+        for row, count in zip(self.values[index], replicas):
+            added += count - len(row)
+            row.extend([None] * (count - len(row)))
+        self.cases[index] = self.cases[index].of(replicas)
+        self.missing[index] += added
+        return added
 
 
 class _Chunks:
     """Hands out the cells that have no values yet in order, as many at a time as take about CHUNK_SECONDS."""
 
-    def __init__(self, cases, master, values):
-        self.cases, self.master = cases, master
-        found = [(i, j, [r for r, value in enumerate(row) if value is None])
-                 for i, rows in enumerate(values) for j, row in enumerate(rows or ())]  # fmt: skip
-        self.rows = [row for row in found if row[2]]
-        self.row, self.first = 0, 0
+    def __init__(self, cases, master, places):
+        self.cases, self.master, self.places = cases, master, places
+        self.works = [Work(case) for case in cases]
+        self.rows, self.back = deque(), []  # (case, scale, replicas to come), and chunks to be run again
         self.cost = {}  # seconds a cell, by case and scale
         self.size = {}  # cells of the largest chunk that was timed
+        for index in range(len(cases)):
+            self.add(index)
+
+    def add(self, index):
+        """Put the free cells of a case behind all others."""
+        for j, row in enumerate(self.places.values[index] or ()):
+            if free := [r for r, values in enumerate(row) if values is None]:
+                self.rows.append((index, j, free))
 
     def take(self):
-        """((case, scale, replicas), arguments of :func:`_run`), or None at the end."""
-        if self.row == len(self.rows):
+        """The next chunk, or None at the end."""
+        if self.back:
+            return self.back.pop()
+        if not self.rows:
             return None
-        i, j, left = self.rows[self.row]
-        case, first = self.cases[i], self.first
-        key = i, j
+        index, j, free = self.rows[0]
+        key = index, j
         size = 1
         if key in self.cost:  # never more than eight times what was timed: costs vary
             size = min(8 * self.size[key], int(CHUNK_SECONDS / max(self.cost[key], 1e-9)) or 1)
-        replicas, scale = left[first : first + size], case.scales[j]
-        seeds = [case.seed(self.master, scale, replica) for replica in replicas]
-        self.first = first + len(replicas)
-        if self.first == len(left):
-            self.row, self.first = self.row + 1, 0
-        wanted = tuple(case.claim.predictions(case.control))
-        single = not isinstance(_predicts(case), Mapping)
-        label = f"{case.claim.id}{'' if case.control is None else f' (control {case.control.name})'}"
-        work = case.measure, scale, seeds, case.arguments, wanted, single, label, case.claim.scale
-        return (i, j, replicas), work
+        replicas, rest = free[:size], free[size:]
+        if rest:
+            self.rows[0] = index, j, rest
+        else:
+            self.rows.popleft()
+        case = self.cases[index]
+        seeds = [case.seed(self.master, case.scales[j], replica) for replica in replicas]
+        return _Chunk(index, j, replicas, self.works[index], case.scales[j], seeds)
 
-    def learn(self, where, cells, seconds):
+    def give_back(self, chunk):
+        """A chunk that is to be run again, before all others."""
+        self.back.append(chunk)
+
+    def learn(self, chunk, seconds):
         """Take note of what a chunk took."""
-        key = where[:2]
+        key, cells = (chunk.index, chunk.j), len(chunk.seeds)
         self.cost[key] = min(seconds / cells, self.cost.get(key, float("inf")))
         self.size[key] = max(cells, self.size.get(key, 0))
 
@@ -201,60 +312,3 @@ class _Company:
             self.alone_until = None
         elif now > self.together_until:
             self.alone_until = now + max(ALONE_SECONDS, ALONE_CHUNKS * seconds)
-
-
-def _run(measure, scale, seeds, arguments, wanted, single, label, scale_name):
-    """A chunk: the values of its cells, the seconds they took, and for what share of them this thread slept."""
-    begun, awake = perf_counter(), _awake()
-    values = []
-    for seed in seeds:
-        try:
-            value = measure(scale, seed=seed, **arguments)
-            values.append(_as_floats(value, wanted, single))
-        except Exception as error:
-            given = "".join(f", {name} = {arguments[name]}" for name in arguments)
-            at = f"{label}: measure at {scale_name} = {scale}{given}, seed = {seed}"
-            if isinstance(error, _BadValue):
-                raise CellError(f"{at} {error}") from None
-            raise CellError(f"{at} raised {type(error).__name__}: {error}") from error
-    seconds = perf_counter() - begun
-    return values, seconds, 0.0 if awake is None else 1.0 - (_awake() - awake) / seconds
-
-
-def _awake():
-    """Seconds that this thread has run or waited for a processor; None where the system does not say (not Linux)."""
-    try:
-        with open("/proc/thread-self/schedstat") as stream:
-            return thread_time() + 1e-9 * int(stream.read().split()[1])
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-class _BadValue(ValueError):
-    """Says what a measure returned."""
-
-
-def _as_floats(value, wanted, single):
-    """{statistic: float} of what a measure returned."""
-    if single:
-        if isinstance(value, Mapping):
-            raise _BadValue(f"must return a number, got the statistics {', '.join(map(str, value))}")
-        value = {wanted[0]: value}
-    elif not isinstance(value, Mapping):
-        raise _BadValue(f"must return a dict with {', '.join(wanted)}, got {type(value).__name__}")
-    floats = {}
-    for name in wanted:
-        if name not in value:
-            raise _BadValue(f"must return {name}, got {', '.join(map(str, value))}")
-        try:
-            floats[name] = float(value[name])
-        except (TypeError, ValueError):
-            raise _BadValue(f"must return numbers, got {name} = {value[name]!r}") from None
-        if not isfinite(floats[name]):
-            raise _BadValue(f"must return finite numbers, got {name} = {floats[name]}")
-    return floats
-
-
-def _predicts(case):
-    own = case.control.predicts if case.control is not None else None
-    return case.claim.predicts if own is None else own

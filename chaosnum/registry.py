@@ -18,8 +18,10 @@ def claims():
     return sorted(installed(ENTRY_POINTS, Claim, "claims"), key=_natural)
 
 
-def installed(group, kind, words):
+def installed(group, kind, words, among=None):
     """What the entry points of a group hold, each an object of a kind or an iterable of them -> list, by name.
+
+    With `among`, names of packages, only the entry points of modules in these are loaded.
 
     Raises
     ------
@@ -30,6 +32,8 @@ def installed(group, kind, words):
 
     found = []
     for point in sorted(entry_points(group=group), key=lambda p: (p.name, p.value)):
+        if among is not None and point.module.partition(".")[0] not in among:
+            continue
         loaded = point.load()
         found.extend([loaded] if isinstance(loaded, kind) else loaded)
     for held in found:

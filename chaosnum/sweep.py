@@ -11,13 +11,13 @@ its last cell is there, and the observer told.
 
 What goes wrong: a measure that keeps state between calls, or draws from a global generator, is no
 function of its seed; nothing here can notice. Measures run on threads side by side unless another
-executor is given; with a ProcessPoolExecutor they must be picklable.
+executor is given; how they reach another process is told in :mod:`chaosnum.work`.
 """
 
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 from chaosnum.cells import complete
@@ -60,6 +60,10 @@ class Case:
         """Number of cells."""
         return sum(self.replicas)
 
+    def of(self, replicas):
+        """The same case with other numbers of replicas."""
+        return replace(self, replicas=tuple(replicas))
+
     def address(self, scale, replica):
         """Canonical JSON of one cell, without the master seed."""
         parts = {
@@ -86,6 +90,12 @@ class Observer:
 
     def advanced(self, cells):
         """So many more cells are done, in the ledger or here."""
+
+    def timed(self, index, j, cells, seconds):
+        """A worker took so many seconds for so many cells of a case, by its place in the plan, and of a scale."""
+
+    def added(self, cells):
+        """So many cells are to come beside those of the plan."""
 
     def verdict(self, verdict, samples):
         """A verdict, and its replicas: a list of ndarray, float64, one for each scale."""
@@ -155,7 +165,8 @@ def verify(
     seed : int, at least 0
         Master seed.
     executor : concurrent.futures.Executor, optional
-        By default a ThreadPoolExecutor: measures are expected to release the GIL.
+        By default a ThreadPoolExecutor: measures are expected to release the GIL. Others, of processes and of
+        several machines: :mod:`chaosnum.engines`.
     threads : int, optional
         Size of the default executor; by default the usable cores.
     observer : Observer, optional
@@ -170,8 +181,8 @@ def verify(
     Raises
     ------
     ValueError
-        Wrong arguments (before anything runs), a :class:`chaosnum.cells.CellError` that names the cell, or a
-        :class:`chaosnum.ledger.LedgerError`.
+        Wrong arguments (before anything runs), a :class:`chaosnum.work.CellError` that names the cell, a
+        :class:`chaosnum.work.EngineError` or a :class:`chaosnum.ledger.LedgerError`.
     KeyboardInterrupt
         Passed on at once; verdicts already reported to the observer stand.
     """
@@ -186,7 +197,7 @@ def verify(
     verdicts = [None] * len(cases)
     observer.started(sum(case.cells for case in cases))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="chaosnum") if executor is None else executor
-    workers = getattr(pool, "_max_workers", workers)
+    workers = getattr(pool, "_max_workers", None) or workers
     try:
         # Cells run side by side: threads of BLAS's own would only get in their way, and into their last bits.
         with (

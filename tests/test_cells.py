@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from chaosnum import cells
+from chaosnum import cells, work
 
 
 @pytest.fixture
@@ -82,7 +82,8 @@ def test_a_chunk_says_how_long_it_slept():
             pass
         return 1.0
 
-    if cells._awake() is None:
+    if work._awake() is None:
         pytest.skip("only Linux tells how long a thread waits for a processor")
-    shares = [cells._run(measure, 1, [0, 1], {}, ["x"], True, "T", "n")[2] for measure in (sleeping, busy)]
+    form = {"arguments": {}, "wanted": ["x"], "single": True, "label": "T", "scale_name": "n"}
+    shares = [work._run(measure, 1, [0, 1], **form).asleep for measure in (sleeping, busy)]
     assert shares[0] > cells.SOUND_ASLEEP and shares[1] < cells.ASLEEP

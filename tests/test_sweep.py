@@ -13,9 +13,9 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 import numpy as np
 import pytest
 
-from chaosnum.cells import CellError
 from chaosnum.claim import Claim, Control, ExplicitBound, PowerLaw
 from chaosnum.sweep import Observer, plan, verify
+from chaosnum.work import CellError
 
 SCALES = [100, 200, 400, 800, 1600]
 
@@ -169,9 +169,9 @@ def test_chunks_stay_short():
     submitted = []
 
     class Recording(ThreadPoolExecutor):
-        def submit(self, task, measure, scale, seeds, *rest):
+        def submit(self, work, scale, seeds):
             submitted.append(len(seeds))
-            return super().submit(task, measure, scale, seeds, *rest)
+            return super().submit(work, scale, seeds)
 
     def slow(n, *, seed):
         time.sleep(0.01)
