@@ -1,15 +1,10 @@
-"""Cells on an executor: handed out in chunks, in order, and side by side where that is of use.
+"""Cells on an executor, handed out in chunks and in order.
 
 Cells of one case and scale are sent to the executor in chunks of about 50 ms, judged by the fastest chunk so far (the
 first one may have compiled a kernel), so that neither the executor's overhead nor the wait after Ctrl-C is felt, and
 little is lost where a process dies.
 
-Compiled kernels release the interpreter's lock and run side by side on threads. A measure that is a loop of small
-NumPy calls holds it most of the time: two of them pass it to and fro, with a system call each time, and take longer
-together than one after the other, by a quarter to a factor of two. So every chunk says for how much of its time it
-slept, neither running nor waiting for a processor, which is what waiting for the lock looks like. While chunks sleep
-more than a seventh of it they run one at a time, and every now and then two are tried. What sleeps when it is alone
-waits for something else, another process say, and runs side by side. Chunks in other processes do not share a lock.
+How many are under way at once is told in :mod:`chaosnum.company`.
 
 A chunk whose process died is run again, up to RUNS times: on the same executor if that has found itself another worker
 (:mod:`chaosnum.engines`), and else the run ends and says so.
@@ -22,18 +17,12 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter
 
+from chaosnum.company import Company
 from chaosnum.work import EngineError, Work
 
 CHUNK_SECONDS = 0.05
-QUEUED_PER_WORKER = 3
 RUNS = 4  # of a chunk whose process died
-ASLEEP = 0.15  # share of a chunk's time
-TELLING = 0.02  # seconds of a chunk below which its share says little
-SOUND_ASLEEP = 0.75  # of one that is alone: more than what judging, on the main thread, can cost it
-ALONE_SECONDS, ALONE_CHUNKS = 2.0, 16  # until two are tried again, whichever is longer
-TOGETHER_SECONDS = 20.0
 LOST = {"KilledWorker", "CommClosedError"}  # what Dask raises for a worker that died; it tries three others first
 
 
@@ -43,13 +32,15 @@ class Agenda:
     def next(self):
         """(index of a case, its replicas by scale, none fewer than before), or None: nothing at present."""
 
-    def is_over(self):
-        """Whether no more cells are to be handed out, even those of the plan."""
-        return False
+    def seconds_left(self):
+        """After which the run ends, whatever has not been run; None: no limit."""
 
     def keeps(self, index):
         """Whether a case may get more replicas later."""
         return False
+
+    def learn(self, index, seconds):
+        """A chunk of a case took a worker so many seconds."""
 
 
 def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
@@ -91,11 +82,11 @@ def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
     for index in range(len(cases)) if kept else ():
         if places.add(_from(kept, index, places, observer)):
             yield taken(index)
-    chunks, company = _Chunks(cases, master, places), _Company(workers)
+    chunks, company = _Chunks(cases, master, places), Company(workers)
     running = {}  # chunks by their futures
 
     def hand_out():
-        while len(running) < company.places() and not agenda.is_over() and (chunk := chunks.take()):
+        while len(running) < company.places() and (chunk := chunks.take()):
             company.submitted(beside=len(running))
             future = _submitted(pool, chunk)
             running[future] = chunk
@@ -103,18 +94,18 @@ def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
                 future.add_done_callback(partial(_keep_early, kept, chunk))
 
     try:
-        while True:
+        while (left := agenda.seconds_left()) is None or left > 0:
             hand_out()
-            if len(running) < company.places() and not agenda.is_over() and (more := agenda.next()):
+            if len(running) < company.places() and (more := agenda.next()):
                 index, replicas = more
-                observer.added(places.grow(index, replicas))
+                observer.added(index, places.grow(index, replicas))
                 if places.add(_from(kept, index, places, observer) if kept else []):
                     yield taken(index)
                 chunks.add(index)
                 continue
             if not running:
                 return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, left, return_when=FIRST_COMPLETED)
             finished = []
             for future in done:
                 chunk = running.pop(future)
@@ -126,6 +117,7 @@ def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
                 values, seconds, asleep = future.result()
                 chunks.learn(chunk, seconds)
                 company.learn(seconds, asleep)
+                agenda.learn(chunk.index, seconds)
                 observer.timed(chunk.index, chunk.j, len(values), seconds)
                 finished.extend(chunk.addressed(values))
             observer.advanced(len(finished))
@@ -180,7 +172,7 @@ def _is_lost(future, chunk):
 def _from(kept, index, places, observer):
     """The cells of a case that a ledger has and the run has not yet."""
     found = [(index, j, r, values) for (j, r), values in kept.known(index).items() if places.is_free(index, j, r)]
-    observer.known(len(found))
+    observer.known(index, [sum(cell[1] == j for cell in found) for j in range(len(kept.cases[index].scales))])
     observer.advanced(len(found))
     return found
 
@@ -222,13 +214,12 @@ class _Places:
         return self.values[index][j][replica] is None
 
     def grow(self, index, replicas):
-        """Make room for more replicas of a case -> int, how many cells were added."""
-        added = 0
-        for row, count in zip(self.values[index], replicas):
-            added += count - len(row)
-            row.extend([None] * (count - len(row)))
+        """Make room for more replicas of a case -> list of int, how many cells were added at each scale."""
+        added = [count - len(row) for row, count in zip(self.values[index], replicas)]
+        for row, more in zip(self.values[index], added):
+            row.extend([None] * more)
         self.cases[index] = self.cases[index].of(replicas)
-        self.missing[index] += added
+        self.missing[index] += sum(added)
         return added
 
 
@@ -279,36 +270,3 @@ class _Chunks:
         key, cells = (chunk.index, chunk.j), len(chunk.seeds)
         self.cost[key] = min(seconds / cells, self.cost.get(key, float("inf")))
         self.size[key] = max(cells, self.size.get(key, 0))
-
-
-class _Company:
-    """How many chunks may be under way at once."""
-
-    def __init__(self, workers):
-        self.workers = workers
-        self.crowded = False  # more than one chunk was under way when the last one was submitted
-        self.alone_until = None  # None: together
-        self.together_until = 0.0  # of measures that sleep alone too: they wait for something else
-
-    def places(self):
-        """How many."""
-        if self.alone_until is None:
-            return QUEUED_PER_WORKER * self.workers
-        return 1 if perf_counter() < self.alone_until else self.workers
-
-    def submitted(self, beside):
-        """Take note of a chunk that goes to the executor, `beside` others."""
-        self.crowded = beside > 0
-
-    def learn(self, seconds, asleep):
-        """Take note of what share of its `seconds` a chunk was `asleep`."""
-        now = perf_counter()
-        if seconds < TELLING:
-            return
-        if not self.crowded:
-            if asleep > SOUND_ASLEEP:
-                self.alone_until, self.together_until = None, now + TOGETHER_SECONDS
-        elif asleep <= ASLEEP:
-            self.alone_until = None
-        elif now > self.together_until:
-            self.alone_until = now + max(ALONE_SECONDS, ALONE_CHUNKS * seconds)

@@ -29,6 +29,7 @@ def register(commands):
     add = command.add_argument
     add("ids", nargs="*", metavar="ID", help="claims by id or name, as `chaosnum list` shows them (default: all)")
     add("--budget", default="quick", metavar="|".join(BUDGETS), help="replicas and scales (default: quick)")
+    add("--minutes", type=_number, metavar="M", help="at most M minutes, with more replicas where verdicts are open")
     add("--model", metavar="NAME", help="only claims on this model, e.g. kuramoto, linear, network, iid")
     add("--alpha", type=_number, nargs="+", metavar="A", help="tail indices in (0, 2], or the claim's own range")
     add("--sigma", type=_number, metavar="S", help="noise scale, above 0")
@@ -41,9 +42,17 @@ def register(commands):
     add("--control", metavar="NAME|all", help="run negative controls in place of the claims; they must be caught")
     add("--seed", type=_number, default=1, metavar="N", help="a whole number in [0, 2^63) (default: 1)")
     add("--threads", type=_number, metavar="N", help="number of threads; results do not depend on it")
+    add("--processes", type=_number, metavar="N", help="run cells in N processes of this machine in place of threads")
+    add(
+        "--dask",
+        metavar="ADDRESS",
+        help="run cells on the Dask cluster with this scheduler; local: one of this machine",
+    )
+    add("--mpi", action="store_true", help="run cells on the other ranks: mpiexec -n N chaosnum verify --mpi ...")
     add("--out", metavar="DIR", help="a new or empty folder, or one of an earlier run (default: runs/<time>-<budget>)")
     add("--ledger", metavar="FILE", help=f"keeps finished cells, which are not run again (default: {DEFAULT})")
     add("--no-ledger", action="store_true", help="run every cell, and keep none")
+    add("--log", metavar="FILE", help="append what happens to FILE, one JSON object a line; progress every second")
     add("--json", action="store_true", help="print one JSON object instead of the table")
     add("--strict", action="store_true", help="exit status 1 also when a verdict is inconclusive")
     command.set_defaults(run=_verify)
@@ -59,6 +68,18 @@ def _number(text):
 
 
 def _verify(options, argv):
+    ways = [f"--{name}" for name in ("threads", "processes", "dask", "mpi") if getattr(options, name)]
+    if len(ways) > 1:
+        raise ValueError(f"cells must run in one way, got {' and '.join(ways)}")
+    if not options.mpi:
+        return _checked(options, argv)
+    from chaosnum import engines
+
+    with engines.ranks() as pool:  # entered by every rank, whatever becomes of the rest
+        return 0 if pool is None else _checked(options, argv, pool)
+
+
+def _checked(options, argv, pool=None):
     from chaosnum import claim, sweep
 
     params, scales = _settings(options)
@@ -70,30 +91,40 @@ def _verify(options, argv):
     chosen = _of_their_domain(chosen, params.pop("alpha", ()))
     cases = sweep.plan(chosen, options.budget, control=options.control, params=params)
 
-    data = _describe_data(params, chosen)
-
-    from chaosnum import runfolder
+    from chaosnum import runabout, runfolder
 
     about = {
-        "command": _command(argv), "seed": options.seed, "budget": options.budget, "control": options.control,
-        "data": data, "claims": _grouped(chosen),
+        "command": runabout.command(argv), "seed": options.seed, "budget": options.budget, "control": options.control,
+        "data": runabout.data(params, chosen), "claims": runabout.claims(chosen),
     }  # fmt: skip
+    log = _log(options)
     folder = runfolder.RunFolder(options.out or runfolder.default_path(options.budget), about)
     try:
-        verdicts = _run(options, chosen, params, cases, folder)
-    except BaseException:
+        status = _run(options, chosen, params, cases, folder, pool, log)
+    except BaseException as error:
+        if log:
+            event = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            log.write(event, message=one_line(error) or type(error).__name__)
         if not folder.verdicts:
             folder.discard()
         raise
-    return _status(verdicts, options.strict)
+    finally:
+        if log:
+            log.close()
+    return status
 
 
-def _run(options, chosen, params, cases, folder):
-    """Run the plan into the folder, print what came out -> list of verdicts in JSON form."""
-    from chaosnum import interrupt, sweep, table
+def _run(options, chosen, params, cases, folder, pool, log):
+    """Run the plan into the folder, print what came out -> exit status."""
+    from chaosnum import cellcosts, interrupt, sweep, table, threads
+    from chaosnum.progress import Progress
     from chaosnum.recorder import Recorder
 
+    progress = None
+
     def last_words():
+        if log and progress:
+            log.write("stopped", patience=0.3, **progress.counts())
         if not folder.lock.acquire(timeout=0.5):  # a file that is being written is finished first
             return f"chaosnum: stopped; finished verdicts are in {folder.path}"
         count = len(folder.verdicts)
@@ -106,24 +137,60 @@ def _run(options, chosen, params, cases, folder):
     cells = sum(case.cells for case in cases)
     plural = "" if len(cases) == 1 else "s"
     print(f"{len(cases)} case{plural}, {cells} cells, into {folder.path}", file=sys.stderr, flush=True)
-    with interrupt.stop_at_once(last_words), table.Progress() as progress:
-        recorder = Recorder(folder, cases, options.seed, progress)
-        sweep.verify(
-            chosen, budget=options.budget, seed=options.seed, control=options.control, params=params,
-            threads=options.threads, observer=recorder, ledger=_ledger(options),
-        )  # fmt: skip
-        recorder.finish(begun)
+    with interrupt.stop_at_once(last_words), _executor(options, pool) as executor:
+        workers = getattr(executor, "_max_workers", None) or threads.count(options.threads)
+        progress = Progress(cases, workers, costs=cellcosts.read(), minutes=options.minutes, log=log)
+        recorder = Recorder(folder, cases, options.seed, progress, log)
+        with progress:
+            sweep.verify(
+                chosen, budget=options.budget, seed=options.seed, control=options.control, params=params,
+                executor=executor, threads=options.threads, observer=recorder, ledger=_ledger(options),
+                minutes=options.minutes,
+            )  # fmt: skip
+            if not folder.verdicts:
+                raise ValueError(f"minutes must be enough for one claim, got {options.minutes:g}; finished cells stay "
+                                 "in the ledger")  # fmt: skip
+            recorder.finish(begun)
+    status = _status(folder.verdicts, options.strict, recorder.not_reached())
+    if log:
+        log.write("finished", seconds=folder.about["seconds"], status=status, **progress.verdicts())
     if options.json:
         print(json.dumps(folder.summary(), allow_nan=False))
     else:
         table.print_verdicts(folder.verdicts)
+        if missing := recorder.not_reached():
+            print(f"not reached in the time: {missing} of {len(cases)} claims; the same command goes on from here")
         if recorder.from_ledger:
-            print(f"{recorder.from_ledger} of {cells} cells were in {_ledger(options)}")
+            print(f"{recorder.from_ledger} of {progress.of_cells} cells were in {_ledger(options)}")
         print(f"{folder.about['seconds']:.1f} s; figures and numbers in {folder.path}; "
               f"a page of it: chaosnum report {shlex.quote(str(folder.path))}")  # fmt: skip
+    sys.stdout.flush()
+    table.print_needs(recorder.open_ends())
     if recorder.failure:
         print(f"chaosnum: a figure could not be drawn: {one_line(recorder.failure)}", file=sys.stderr)
-    return folder.verdicts
+    return status
+
+
+def _executor(options, pool):
+    """A context manager with the executor that the options ask for; None: threads."""
+    from contextlib import nullcontext
+
+    from chaosnum import engines
+
+    if options.processes is not None:
+        return engines.processes(options.processes)
+    if options.dask is not None:
+        return engines.dask(options.dask)
+    return nullcontext(pool)
+
+
+def _log(options):
+    """The log to write, or None; refused before anything runs."""
+    if options.log is None:
+        return None
+    from chaosnum.runlog import RunLog
+
+    return RunLog(options.log, private=(options.data, options.out, _ledger(options), options.log))
 
 
 def _ledger(options):
@@ -137,8 +204,11 @@ def _settings(options):
     """Check every option by itself -> parameters, and values that are scales of some claims."""
     one_of("budget", options.budget, BUDGETS)
     options.seed = seed(options.seed)
-    if options.threads is not None:
-        options.threads = at_least("threads", options.threads, 1)
+    if options.minutes is not None:
+        options.minutes = positive("minutes", options.minutes)
+    for name in ("threads", "processes"):
+        if getattr(options, name) is not None:
+            setattr(options, name, at_least(name, getattr(options, name), 1))
     params, scales = {}, {}
     if options.alpha:
         params["alpha"] = [in_range("alpha", a, 0.0, 2.0) for a in options.alpha]
@@ -158,23 +228,6 @@ def _settings(options):
         if options.data != "digits" and not Path(options.data).is_file():
             raise ValueError(f"data must be digits or a file, got {options.data!r}")
     return params, scales
-
-
-def _describe_data(params, chosen):
-    """The data's name and SHA-256 for run.json.
-
-    A claim's `ready` has refused what it cannot use; for claims without one the file must hold two classes.
-    """
-    if params.get("data", "digits") == "digits":
-        return "digits"
-    from hashlib import sha256
-
-    from chaosnum.data import load
-
-    if any("data" in c.params and c.ready is None for c in chosen):
-        load(params["data"])
-    path = Path(params["data"])
-    return {"name": path.name, "sha256": sha256(path.read_bytes()).hexdigest()}
 
 
 def _rescaled(c, scales):
@@ -216,32 +269,8 @@ def _check_used(chosen, given):
             raise ValueError(f"{name} has no part in the chosen claims ({known}), got {name} = {given[name]}")
 
 
-def _command(argv):
-    """The command as run.json has it: what decides the results, without where they went and absolute paths."""
-    kept, skip, places = [], False, ("--out", "--ledger")
-    for i, word in enumerate(argv):
-        if skip or word in ("--json", "--no-ledger", *places) or word.startswith(tuple(f"{name}=" for name in places)):
-            skip = not skip and word in places
-            continue
-        before = argv[i - 1] if i else ""
-        kept.append(Path(word).name if before == "--data" and Path(word).is_absolute() else word)
-    return f"chaosnum {shlex.join(kept)}"
-
-
-def _grouped(chosen):
-    """{claim: [its statements]}, each once, for the page of the run."""
-    found = {}
-    for c in chosen:
-        about = {"statement": one_line(c.statement), "source": one_line(c.source), "origin": c.origin,
-                 "qualified": one_line(c.qualified)}  # fmt: skip
-        known = found.setdefault(c.id, [])
-        if about not in known:
-            known.append(about)
-    return found
-
-
-def _status(verdicts, strict):
+def _status(verdicts, strict, missing):
     from chaosnum.words import outcome
 
     bad = {"violated", "missed"} | ({"inconclusive"} if strict else set())
-    return int(any(outcome(v) in bad for v in verdicts))
+    return int(any(outcome(v) in bad for v in verdicts) or bool(strict and missing))

@@ -14,7 +14,7 @@ This file needs the standard library alone.
 
 import math
 
-from chaosnum.words import number
+from chaosnum.words import duration, number
 
 SAFETY = 1.2
 MOST = 1000  # times the replicas: beyond, a verdict is called too close
@@ -95,12 +95,4 @@ def in_words(needs, seconds=None):
     if needs > MOST:
         return "too close to the edge to say how many replicas it needs"
     found = f"needs about {number(needs, 2)} times the replicas"
-    return found if seconds is None else f"{found}, some {duration((needs - 1) * seconds)}"
-
-
-def duration(seconds):
-    """``40 s``, ``12 min``, ``3.5 h``, ``6 days``, to two digits."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 1.5 * size:
-            return f"{number(seconds / size, 2)} {unit}"
-    return f"{number(max(seconds, 1.0), 2)} s"
+    return found if seconds is None else f"{found}, some {duration(max((needs - 1) * seconds, 1.0))}"

@@ -23,7 +23,7 @@ from hashlib import blake2b
 from chaosnum.cells import complete
 from chaosnum.check import at_least, one_of
 from chaosnum.claim import BUDGETS, Claim, Control
-from chaosnum.rule import FALSE_ALARM
+from chaosnum.effort import Effort
 from chaosnum.threads import count as thread_count
 
 
@@ -85,17 +85,17 @@ class Observer:
     def started(self, total):
         """Number of cells to come."""
 
-    def known(self, cells):
-        """So many cells were in the ledger."""
+    def known(self, index, cells):
+        """So many cells of a case, by its place in the plan, were in the ledger: a list, by scale."""
 
     def advanced(self, cells):
         """So many more cells are done, in the ledger or here."""
 
     def timed(self, index, j, cells, seconds):
-        """A worker took so many seconds for so many cells of a case, by its place in the plan, and of a scale."""
+        """A worker took so many seconds for so many cells of a case and of a scale."""
 
-    def added(self, cells):
-        """So many cells are to come beside those of the plan."""
+    def added(self, index, cells):
+        """So many cells of a case are to come beside those of the plan: a list, by scale."""
 
     def verdict(self, verdict, samples):
         """A verdict, and its replicas: a list of ndarray, float64, one for each scale."""
@@ -154,7 +154,7 @@ def plan(claims, budget="quick", *, control=None, params=None):
 
 def verify(
     claims, *, budget="quick", seed=1, control=None, params=None, executor=None, threads=None,
-    observer=None, ledger=None,
+    observer=None, ledger=None, minutes=None,
 ):  # fmt: skip
     """Run the claims and judge them.
 
@@ -172,11 +172,14 @@ def verify(
     observer : Observer, optional
     ledger : str or Path, optional
         File that keeps finished cells: what is there is not run again, see :mod:`chaosnum.ledger`.
+    minutes : float, optional
+        Time for more replicas where verdicts are inconclusive, see :mod:`chaosnum.effort`; also the most that is spent.
 
     Returns
     -------
     list of Verdict
-        In the order of the plan, one for each statistic of each case.
+        In the order of the plan, one for each statistic of each case; without those of the cases that were not reached
+        in the time.
 
     Raises
     ------
@@ -191,28 +194,38 @@ def verify(
     cases = plan(claims, budget, control=control, params=params)
     seed = at_least("seed", seed, 0)
     workers = thread_count(threads)
+    workers = getattr(executor, "_max_workers", None) or workers
+    effort = Effort(cases, minutes, workers)
     observer = Observer() if observer is None else observer
-    total = sum(len(case.claim.predictions(case.control)) for case in cases)
-    family = 1 - FALSE_ALARM / total
-    verdicts = [None] * len(cases)
-    observer.started(sum(case.cells for case in cases))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="chaosnum") if executor is None else executor
-    workers = getattr(pool, "_max_workers", None) or workers
+    verdicts = [()] * len(cases)
+
+    def report(index, judged):
+        for verdict, samples in judged:
+            observer.verdict(verdict, samples)
+        verdicts[index] = [verdict for verdict, _ in judged]
+
     try:
         # Cells run side by side: threads of BLAS's own would only get in their way, and into their last bits.
         with (
             one_thread(),
             _kept(ledger, cases, seed) as kept,
-            closing(complete(cases, seed, pool, workers, observer, kept)) as completed,
+            closing(complete(cases, seed, pool, workers, observer, kept, effort)) as completed,
         ):
+            observer.started(sum(case.cells for case in cases))
+            open_ends = {}  # what was judged at the last look, of the cases that may be looked at again
             for index, values in completed:
-                verdicts[index] = list(_judged(cases[index], values, family, observer.verdict))
+                open_ends[index] = _judged(cases[index], values, effort.levels(index))
+                if effort.judge(index, [verdict for verdict, _ in open_ends[index]]):
+                    report(index, open_ends.pop(index))
+            for index in sorted(open_ends):
+                report(index, open_ends[index])
     except BaseException:
         if executor is None:
             pool.shutdown(wait=False, cancel_futures=True)
         raise
     if executor is None:
-        pool.shutdown()
+        pool.shutdown(wait=effort.seconds_left() != 0.0, cancel_futures=True)
     return [verdict for group in verdicts for verdict in group]
 
 
@@ -229,17 +242,18 @@ def _kept(path, cases, master):
         yield kept
 
 
-def _judged(case, values, family, report):
-    """One verdict for each statistic; `values[j][r]` is the dict of cell (j, r)."""
+def _judged(case, values, levels):
+    """A verdict and its samples for each statistic; `values[j][r]` is the dict of cell (j, r)."""
     import numpy as np
 
+    found = []
     for statistic in case.claim.predictions(case.control):
         samples = [np.array([cell[statistic] for cell in row]) for row in values]
         verdict = case.claim.judge(
-            statistic, case.scales, samples, params=case.params, control=case.control, family=family
-        )
-        report(verdict, samples)
-        yield verdict
+            statistic, case.scales, samples, params=case.params, control=case.control, **levels
+        )  # fmt: skip
+        found.append((verdict, samples))
+    return found
 
 
 def _number(value):

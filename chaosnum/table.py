@@ -1,12 +1,10 @@
-"""What ``chaosnum verify`` prints: live progress on stderr, the verdict table on stdout.
+"""The verdict table that ``chaosnum verify`` prints on stdout.
 
-On a terminal there are colours and a progress bar; in a pipe or a log plain lines without escape codes, and a
-line of progress every few seconds. The table needs 80 columns: verdicts that differ only in a few parameters
-form a group, and what they share stands in the group's head.
+On a terminal there are colours; in a pipe or a file plain lines without escape codes. The table needs 80 columns:
+verdicts that differ only in a few parameters form a group, and what they share stands in the group's head.
 """
 
 import sys
-import time
 from textwrap import fill
 
 from chaosnum.words import (
@@ -23,8 +21,8 @@ from chaosnum.words import (
 
 STYLES = {"holds": "green", "caught": "green", "inconclusive": "yellow", "violated": "bold red", "missed": "bold red"}
 _HEAD = ("", "claimed", "measured, 95 % interval", "bound", "sharp", "verdict")
+_MOST_NEEDS = 12
 _CARE = "to be read with care: "
-_PLAIN_EVERY = 10.0  # seconds between lines of progress that go to a log
 
 
 def print_verdicts(verdicts, *, stream=None):
@@ -55,6 +53,20 @@ def print_verdicts(verdicts, *, stream=None):
     for note in _notes(blocks):
         console.print(Text(note, style="dim"))
     console.print(Text(tally(verdicts), style="bold"))
+
+
+def print_needs(open_ends, *, stream=None):
+    """Print what inconclusive verdicts still need: (what one is on, factor of replicas, seconds so far or None).
+
+    On standard error, as the times differ between runs and machines: what is printed on stdout does not.
+    """
+    from chaosnum.need import in_words
+
+    stream = stream or sys.stderr
+    for on, needs, seconds in open_ends[:_MOST_NEEDS]:
+        print(f"open: {on} {in_words(needs, seconds)}", file=stream)
+    if len(open_ends) > _MOST_NEEDS:
+        print(f"open: {len(open_ends) - _MOST_NEEDS} more", file=stream)
 
 
 def _groups(verdicts):
@@ -117,39 +129,3 @@ def _notes(blocks):
 
 def _line(cells, widths):
     return ("  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths))).rstrip()
-
-
-class Progress:
-    """Progress of a run on stderr: a bar on a terminal, an occasional plain line elsewhere."""
-
-    def __init__(self, *, stream=None):
-        self.stream = stream or sys.stderr
-        self.started = self.last = time.monotonic()
-        self._bar = self._task = None
-        self._what = "starting"
-
-    def __enter__(self):
-        if self.stream.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
-
-            columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-            self._bar = Bar(*columns, console=Console(file=self.stream), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task("starting", total=None)
-        return self
-
-    def __exit__(self, *_):
-        if self._bar:
-            self._bar.stop()
-
-    def update(self, done, total, what=""):
-        """`done` of `total` cells are finished; `what` is the latest news."""
-        self._what = what or self._what
-        if self._bar:
-            self._bar.update(self._task, completed=done, total=total, description=self._what)
-        elif time.monotonic() - self.last >= _PLAIN_EVERY:
-            self.last = time.monotonic()
-            elapsed = self.last - self.started
-            print(f"{done} of {total} cells, {elapsed:.0f} s: {self._what}", file=self.stream, flush=True)

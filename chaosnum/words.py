@@ -5,6 +5,7 @@ A verdict is a dictionary in the JSON form that ``chaosnum verify --json`` print
 
 import math
 import re
+from collections import Counter
 
 # Where a claim's statement comes from: what each tag of a claim says.
 ORIGINS = {
@@ -185,12 +186,26 @@ def slug(*parts):
 
 def tally(verdicts):
     """``12 hold, 1 inconclusive, none violated; controls: 8 of 8 caught``."""
-    states = [outcome(v) for v in verdicts]
-    claims = len([v for v in verdicts if v["control"] is None])
+    return counted(Counter(outcome(v) for v in verdicts))
+
+
+def counted(outcomes):
+    """The same from the number of verdicts by their outcome."""
+    of_claims = [outcomes.get(word, 0) for word in ("holds", "inconclusive", "violated")]
+    caught, missed = outcomes.get("caught", 0), outcomes.get("missed", 0)
     parts = []
-    if claims:
-        count = {word: states.count(word) or "none" for word in ("holds", "inconclusive", "violated")}
-        parts.append(f"{count['holds']} hold, {count['inconclusive']} inconclusive, {count['violated']} violated")
-    if claims < len(states):
-        parts.append(f"controls: {states.count('caught')} of {len(states) - claims} caught")
+    if any(of_claims):
+        holds, inconclusive, violated = (count or "none" for count in of_claims)
+        parts.append(f"{holds} hold, {inconclusive} inconclusive, {violated} violated")
+    if caught or missed:
+        parts.append(f"controls: {caught} of {caught + missed} caught")
     return "; ".join(parts) or "no verdict"
+
+
+def duration(seconds):
+    """``140 s``, ``12 min``, ``3.5 h``, ``6.2 days``."""
+    if seconds < 180:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 2 * 86400 else f"{seconds / 86400:.1f} days"

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import chaosnum as cn
-from chaosnum import cells, engines, fingerprint, registry, work
+from chaosnum import company, engines, fingerprint, registry, work
 from chaosnum.sweep import Observer, plan
 from chaosnum.work import CellError, EngineError
 
@@ -292,7 +292,7 @@ def test_a_rank_that_dies_ends_the_job_and_the_next_one_goes_on(toy, tmp_path):
     assert tables(tmp_path / "second") == tables(tmp_path / "threads")
     first, second = logged(cells_of)[1], logged(tmp_path / "second.cells")[1]
     assert set(first) | set(second) == set(logged(tmp_path / "threads.cells")[1])
-    assert "of 160 cells were in l" in out and len(set(first) & set(second)) <= 2 * cells.QUEUED_PER_WORKER
+    assert "of 160 cells were in l" in out and len(set(first) & set(second)) <= 2 * company.QUEUED_PER_WORKER
 
 
 def test_a_scheduler_elsewhere(toy, tmp_path):

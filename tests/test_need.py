@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from chaosnum import need
+from chaosnum import need, words
 from chaosnum.claim import Bound, Claim, ExactValue, ExplicitBound, LimitCurve, LimitLaw, PowerLaw, Threshold
 from chaosnum.rule import Evidence, more_replicas
 
@@ -207,5 +207,5 @@ def test_words():
     assert need.in_words(1.24, 1.0) == "needs about 1.2 times the replicas, some 1 s"
     assert need.in_words(None, 3.0) == "more replicas would not settle it"
     assert need.in_words(1e5, 3.0).startswith("too close")
-    assert [need.duration(s) for s in (0.1, 40, 100, 5400, 12600, 5e5)] == [
-        "1 s", "40 s", "1.7 min", "1.5 h", "3.5 h", "5.8 days"]  # fmt: skip
+    assert [words.duration(s) for s in (0.1, 40, 140, 5400, 12600, 5e5)] == [
+        "0 s", "40 s", "140 s", "90 min", "3.5 h", "5.8 days"]  # fmt: skip

@@ -355,17 +355,18 @@ def test_table_figure_and_page_show_it(tmp_path, capsys):
 def test_a_recorder_knows_a_quantile_by_the_verdicts_name(tmp_path):
     """Verdicts are looked up by their statistic's name: a plan and a verdict must spell it alike."""
     from chaosnum import sweep
+    from chaosnum.progress import Progress
     from chaosnum.recorder import Recorder
     from chaosnum.runfolder import RunFolder
-    from chaosnum.table import Progress
 
     claim = Claim(
         "S", "", "", scales=[1, 2], replicas=40, predicts=LimitCurve(0.5, margin=0.9, statistic=0.5),
         measure=lambda n, *, seed: float(np.random.default_rng(seed).random()),
     )  # fmt: skip
     folder = RunFolder(tmp_path / "run", {"command": "c", "seed": 1, "budget": "quick", "claims": {}})
-    with Progress() as progress:
-        recorder = Recorder(folder, sweep.plan([claim]), 1, progress)
+    cases = sweep.plan([claim])
+    with Progress(cases) as progress:
+        recorder = Recorder(folder, cases, 1, progress)
         (verdict,) = sweep.verify([claim], observer=recorder)
         recorder.finish(0.0)
     assert verdict.verdict == "holds" and verdict.statistic == "0.5 quantile of error"

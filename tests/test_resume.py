@@ -169,8 +169,8 @@ class Count(Observer):
     def __init__(self):
         self.found = self.done = 0
 
-    def known(self, cells):
-        self.found += cells
+    def known(self, index, cells):
+        self.found += sum(cells)
 
     def advanced(self, cells):
         self.done += cells
@@ -268,7 +268,7 @@ def test_cells_finished_beside_one_that_fails_are_kept(tmp_path):
 
 
 def test_the_command_in_a_run_does_not_name_the_ledger():
-    from chaosnum.cli_verify import _command
+    from chaosnum.runabout import command
 
     argv = ["verify", "T", "--ledger", "/home/me/l", "--no-ledger", "--ledger=x", "--seed", "2"]
-    assert _command(argv) == "chaosnum verify T --seed 2"
+    assert command(argv) == "chaosnum verify T --seed 2"
