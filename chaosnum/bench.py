@@ -185,14 +185,14 @@ def network_bed(points):
     return Network(rng.standard_normal((points, 63)), rng.permutation(points) % 2)
 
 
-def our_steps(bed, n, threads):
+def our_steps(bed, n, threads, dtype="float64"):
     """Euler steps with noise, as `particles.simulate` does them -> Peer."""
     scheme = particles.Scheme(ALPHA, sigma=peers.SIGMA, eta=peers.ETA)
-    system = particles.start(bed, n, 1, 1, 0, threads)
-    path, xi, step = scheme.path(bed.p, n, seed=1, threads=threads), np.empty((bed.p, n)), [0]
+    system = particles.start(bed, n, 1, 1, 0, threads, dtype=np.dtype(dtype))
+    path, step = scheme.path(bed.p, n, seed=1, threads=threads), [0]
 
     def run():
-        system.advance(system.average, path.fill(step[0], xi), scheme.eta)
+        system.step(path, step[0], scheme.eta)
         step[0] += 1
 
     return Peer(run, state=lambda: system.theta)

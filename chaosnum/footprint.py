@@ -27,8 +27,8 @@ _PER_ELEMENT = 2 * (len(_COEFFICIENTS) - 1)
 _MEMORY = """
 import json, sys, time
 from chaosnum import bench, footprint
-n, steps, threads = map(int, sys.argv[1:])
-run = bench.our_steps(bench.Kuramoto(), n, threads).run
+n, steps, threads = map(int, sys.argv[1:4])
+run = bench.our_steps(bench.Kuramoto(), n, threads, sys.argv[4]).run
 run()
 begun = time.perf_counter()
 for _ in range(steps):
@@ -81,9 +81,9 @@ def highest_memory():
     return highest if sys.platform == "darwin" else 1024 * highest
 
 
-def memory(n, steps, threads):
+def memory(n, steps, threads, dtype="float64"):
     """Bed K with n particles in a process of its own -> dict of seconds (a step) and bytes (highest, or None)."""
-    return _child(_MEMORY, n, steps, threads)
+    return _child(_MEMORY, n, steps, threads, dtype)
 
 
 def start(folder):

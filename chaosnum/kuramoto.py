@@ -14,39 +14,14 @@ A step of the Euler scheme costs one sine and cosine a particle; both are kept f
 import numpy as np
 
 from chaosnum import check
-from chaosnum.jit import fma, inline, kernel
+from chaosnum.jit import fma, kernel
+from chaosnum.pairwise import tree_sum
 from chaosnum.philox import INITIAL
 from chaosnum.simdmath import sin_cos
-from chaosnum.stable import BLOCK, draw, shape
-from chaosnum.threads import over_blocks
+from chaosnum.stable import BLOCK, draw_block, shape
+from chaosnum.systems import Systems
 
 MEAN, SD = 0.5, 1.0  # the default initial law N(1/2, 1)
-
-
-@inline
-def tree_sum(x, scratch, n):
-    """Sum of x[:n], n <= BLOCK, in a fixed order that vectorises: halves are added until 32 numbers are left.
-
-    A short block is padded with zeros; halves of zeros only are left out, which changes no bit.
-    """
-    half = BLOCK // 2
-    while half > 32 and half >= n:
-        half //= 2
-    if n == 2 * half:
-        for i in range(half):
-            scratch[i] = x[i] + x[i + half]
-    else:
-        for i in range(half):
-            scratch[i] = (x[i] if i < n else 0.0) + (x[i + half] if i + half < n else 0.0)
-    half //= 2
-    while half >= 32:
-        for i in range(half):
-            scratch[i] += scratch[i + half]
-        half //= 2
-    total = 0.0
-    for i in range(min(n, 32)):
-        total += scratch[i]
-    return total
 
 
 @kernel
@@ -60,14 +35,17 @@ def _observe(theta, cosine, sine, sums, start, stop):
         first, last = b * BLOCK, min(n, (b + 1) * BLOCK)
         x, c, s = theta[r, first:last], cosine[r, first:last], sine[r, first:last]
         for i in range(x.size):
-            s[i], c[i] = sin_cos(x[i])
+            s[i], c[i] = sin_cos(np.float64(x[i]))
         sums[r, b, 0] = tree_sum(c, scratch, c.size)
         sums[r, b, 1] = tree_sum(s, scratch, s.size)
 
 
 @kernel
-def _advance(theta, cosine, sine, sums, mean, noise, gain, start, stop):
-    """One Euler step, theta += gain (m_s cos theta - m_c sin theta) + noise, and what `_observe` computes."""
+def _advance(theta, cosine, sine, sums, mean, noise, base, gain, start, stop):
+    """One Euler step, theta += gain (m_s cos theta - m_c sin theta) + noise, and what `_observe` computes.
+
+    noise : (1, m), from the particle `base` on, counted through all systems.
+    """
     scratch = np.empty(BLOCK)
     n = theta.shape[1]
     blocks = sums.shape[1]
@@ -75,33 +53,24 @@ def _advance(theta, cosine, sine, sums, mean, noise, gain, start, stop):
         r, b = k // blocks, k % blocks
         first, last = b * BLOCK, min(n, (b + 1) * BLOCK)
         x, c, s = theta[r, first:last], cosine[r, first:last], sine[r, first:last]
-        xi = noise[0, r * n + first : r * n + last]
+        xi = noise[0, r * n + first - base : r * n + last - base]
         gain_c, gain_s = gain * mean[r % mean.shape[0], 0], gain * mean[r % mean.shape[0], 1]
         for i in range(x.size):
-            y = x[i] + fma(gain_s, c[i], fma(-gain_c, s[i], xi[i]))
-            x[i] = y
-            s[i], c[i] = sin_cos(y)
+            x[i] += fma(gain_s, c[i], fma(-gain_c, s[i], xi[i]))
+            s[i], c[i] = sin_cos(np.float64(x[i]))
         sums[r, b, 0] = tree_sum(c, scratch, c.size)
         sums[r, b, 1] = tree_sum(s, scratch, s.size)
 
 
 @kernel
-def _average(sums, average, n):
-    """The average of (cos, sin) from the block sums, added in order, whoever computed them."""
-    for r in range(sums.shape[0]):
-        cosine = sine = 0.0
-        for b in range(sums.shape[1]):
-            cosine += sums[r, b, 0]
-            sine += sums[r, b, 1]
-        average[r, 0] = cosine / n
-        average[r, 1] = sine / n
-
-
-@kernel
-def _normal(out, law, mean, factor, seed, replica):
-    draw(out, np.empty(BLOCK), law, seed, replica, 0, 0, 0, INITIAL)
-    for i in range(out.size):
-        out[i] = fma(factor, out[i], mean)
+def _normal(out, law, mean, factor, seed, replica, unit):
+    """out[i] = the initial value of the particle unit + i; `unit` is a multiple of BLOCK."""
+    x, scratch = np.empty(BLOCK), np.empty(BLOCK)
+    for first in range(0, out.size, BLOCK):
+        m = min(BLOCK, out.size - first)
+        draw_block(x, scratch, m, law, seed, replica, unit + first, 0, 0, INITIAL)
+        for i in range(m):
+            out[first + i] = fma(factor, x[i], mean)
 
 
 class Kuramoto:
@@ -122,45 +91,37 @@ class Kuramoto:
 
     name = "kuramoto"
     p = 1
+    block = BLOCK
 
     def __init__(self, K=1.0, mean=MEAN, sd=SD):
         self.K = check.positive("K", K)
         self.mean = check.in_range("mean", mean, -np.inf, np.inf, open_high=True)
         self.sd = check.nonnegative("sd", sd)
 
-    def initial(self, n, *, systems=1, seed, replica=0):
-        """Independent initial values -> ndarray of float64, shape (systems, n)."""
-        theta = np.empty((systems, n))
-        _normal(theta.reshape(-1), shape(2.0), self.mean, self.sd * 0.5**0.5, check.seed(seed), check.replica(replica))
+    def initial(self, n, *, systems=1, seed, replica=0, first=0, dtype=np.float64):
+        """Independent initial values of the particles from number `first` on -> ndarray, shape (systems, n)."""
+        theta, factor = np.empty((systems, n), dtype), self.sd * 0.5**0.5
+        _normal(theta.reshape(-1), shape(2.0), self.mean, factor, check.seed(seed), check.replica(replica), first)
         return theta
 
-    def system(self, theta, threads=1):
-        """Systems in the state theta, (systems, n), which they own and advance in place -> `Phases`."""
-        return Phases(self, theta, threads)
+    def system(self, theta, threads=1, share=None):
+        """Systems in the state theta, (systems, n), which they own and advance in place -> `Phases`.
+
+        With a `Share` of a system, theta are the particles of this rank, and all ranks call ``observe()`` first of all.
+        """
+        return Phases(self, theta, threads, share)
 
 
-class Phases:
+class Phases(Systems):
     """Independent systems of bed K: theta, (systems, n), and the average of (cos, sin) in each, (systems, 2)."""
 
-    def __init__(self, bed, theta, threads=1):
-        self.bed, self.theta, self.threads = bed, theta, threads
-        systems, n = theta.shape
-        self.average = np.empty((systems, 2))
-        self._state = (theta, np.empty_like(theta), np.empty_like(theta), np.empty((systems, -(-n // BLOCK), 2)))
-        self._run(_observe)
+    def __init__(self, bed, theta, threads=1, share=None):
+        self._cosine, self._sine = np.empty_like(theta), np.empty_like(theta)
+        super().__init__(bed, theta, 2, threads, share)
 
-    def _run(self, kernel, *arguments):
-        sums = self._state[3]
-        blocks = sums.shape[0] * sums.shape[1]
-        if self.threads == 1:
-            kernel(*self._state, *arguments, 0, blocks)
-        else:
-            over_blocks(lambda start, stop: kernel(*self._state, *arguments, start, stop), blocks, self.threads)
-        _average(sums, self.average, self.theta.shape[1])
+    def _observe(self, start, stop):
+        _observe(self.theta, self._cosine, self._sine, self._sums, start, stop)
 
-    def advance(self, average, noise, eta, observe=True):
-        """One Euler step of length eta, the interaction read from `average`, (systems, 2) or (1, 2).
-
-        The new average comes with the cosines and sines that the next drift needs: `observe` changes nothing.
-        """
-        self._run(_advance, average, noise, eta * self.bed.K)
+    def _euler(self, average, eta):
+        state, gain = (self.theta, self._cosine, self._sine, self._sums), eta * self.bed.K
+        return lambda start, stop, noise, base: _advance(*state, average, noise, base, gain, start, stop)

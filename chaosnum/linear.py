@@ -60,6 +60,8 @@ from scipy.optimize import brentq
 from scipy.special import gamma as gamma_function
 
 from chaosnum import check
+from chaosnum.linear_system import Line
+from chaosnum.stable import BLOCK
 
 
 def marginal_scale(t, alpha, sigma=1.0, lam=1.0, chi=1.0):
@@ -244,33 +246,19 @@ class Linear:
 
     name = "linear"
     p = 1
+    block = BLOCK
 
     def __init__(self, lam=1.0, chi=1.0, start=0.0):
         self.lam, self.chi = check.nonnegative("lam", lam), check.nonnegative("chi", chi)
         self.start = check.in_range("start", start, -np.inf, np.inf, open_high=True)
 
-    def initial(self, n, *, systems=1, seed=0, replica=0):
+    def initial(self, n, *, systems=1, seed=0, replica=0, first=0):
         """The deterministic initial values -> ndarray of float64, shape (systems, n)."""
         return np.full((systems, n), self.start)
 
-    def system(self, theta, threads=1):
-        """Systems in the state theta, (systems, n), which they own and advance in place."""
-        return Line(self, theta)
+    def system(self, theta, threads=1, share=None):
+        """Systems in the state theta, (systems, n), which they own and advance in place -> `Line`.
 
-
-class Line:
-    """Independent systems of bed L: theta, (systems, n), and the average in each, (systems, 1)."""
-
-    def __init__(self, bed, theta):
-        self.bed, self.theta = bed, theta
-        self.average = theta.mean(axis=1, keepdims=True)
-
-    def advance(self, average, noise, eta, observe=True):
-        """One Euler step of length eta, the interaction read from `average`, (systems, 1) or (1, 1)."""
-        theta, bed = self.theta, self.bed
-        pull = (eta * bed.chi) * average
-        theta *= 1.0 - eta * (bed.lam + bed.chi)
-        theta += pull
-        theta += noise.reshape(theta.shape)
-        if observe:
-            self.average = theta.mean(axis=1, keepdims=True)
+        With a `Share` of a system, theta are the particles of this rank, and all ranks call ``observe()`` first of all.
+        """
+        return Line(self, theta, threads, share)

@@ -21,6 +21,7 @@ import numpy as np
 from chaosnum import check
 from chaosnum.jit import fma, inline, kernel
 from chaosnum.philox import INITIAL
+from chaosnum.ranks import Share
 from chaosnum.simdmath import expm1, sigmoid, tanh
 from chaosnum.stable import draw, shape
 from chaosnum.threads import over_blocks
@@ -139,23 +140,11 @@ def _advance(theta, inputs, columns, unit, weights, noise, start, stop):
 
 
 @kernel
-def _add_blocks(sums, average, n):
-    """The average over the units, from the sums of blocks of units, added in order."""
-    for x in range(average.size):
-        average[x] = 0.0
-    for b in range(sums.shape[0]):
-        for x in range(average.size):
-            average[x] += sums[b, x]
-    for x in range(average.size):
-        average[x] /= n
-
-
-@kernel
-def _normal(theta, law, factor, seed, replica):
+def _normal(theta, law, factor, seed, replica, unit):
     scratch = np.empty(512)
     for c in range(theta.shape[0]):
         row = theta[c]
-        draw(row, scratch, law, seed, replica, 0, 0, c, INITIAL)
+        draw(row, scratch, law, seed, replica, unit, 0, c, INITIAL)
         for i in range(row.size):
             row[i] *= factor
 
@@ -198,6 +187,7 @@ class Network:
     """
 
     name = "network"
+    block = BLOCK
 
     def __init__(self, X, y, *, unit="tanh", loss="logistic", unit_norm=True, sd=1.0):
         self.unit, self.loss = check.one_of("unit", unit, tuple(UNITS)), check.one_of("loss", loss, LOSSES)
@@ -230,27 +220,32 @@ class Network:
 
         return network_constants(self.X, y=self.y, act=self.unit, loss=self.loss)
 
-    def initial(self, n, *, seed, replica=0):
-        """Independent Gaussian initial weights -> ndarray of float64, shape (p, n)."""
+    def initial(self, n, *, seed, replica=0, first=0):
+        """Independent Gaussian initial weights of the units from number `first` on -> ndarray of float64, (p, n)."""
         theta = np.empty((self.p, n))
-        _normal(theta, shape(2.0), self.sd * 0.5**0.5, check.seed(seed), check.replica(replica))
+        _normal(theta, shape(2.0), self.sd * 0.5**0.5, check.seed(seed), check.replica(replica), first)
         return theta
 
-    def system(self, theta, threads=1):
-        """A system in the state theta, (p, n), which it owns and advances in place -> `Units`."""
-        return Units(self, theta, threads)
+    def system(self, theta, threads=1, share=None):
+        """A system in the state theta, (p, n), which it owns and advances in place -> `Units`.
+
+        With a `Share` of a system, theta are the units of this rank, and all ranks call ``observe()`` first of all.
+        """
+        return Units(self, theta, threads, share)
 
 
 class Units:
     """The units of one network of bed N: theta, (p, n), and its outputs f_x on the data, `average`, (m,)."""
 
-    def __init__(self, bed, theta, threads=1):
+    def __init__(self, bed, theta, threads=1, share=None):
         self.bed, self.theta, self.threads = bed, theta, threads
+        self._share, self._noise = share or Share(theta.shape[1], BLOCK), None
         self._blocks = -(-theta.shape[1] // BLOCK)
         self._sums = np.empty((self._blocks, len(bed._inputs)))
         self._average, self._weights = np.empty(len(bed._inputs)), np.zeros(len(bed._inputs))
         self.average = self._average[: bed.m]
-        self.observe()
+        if share is None:
+            self.observe()
 
     def _run(self, kernel, *arguments):
         if self.threads == 1:
@@ -262,7 +257,7 @@ class Units:
     def observe(self):
         """Compute the outputs of the present state."""
         self._run(_observe, self.bed._inputs, UNITS[self.bed.unit], self._sums)
-        _add_blocks(self._sums, self._average, self.theta.shape[1])
+        self._share.average(self._sums[None], self._average[None])
 
     def advance(self, average, noise, eta, observe=True):
         """One Euler step of length eta, the interaction read from the outputs `average`, (m,) or (1, m).
@@ -274,6 +269,12 @@ class Units:
         self._run(_advance, bed._inputs, bed._columns, UNITS[bed.unit], self._weights, noise)
         if observe:
             self.observe()
+
+    def step(self, path, k, eta):
+        """One Euler step of length eta on step k of a noise path."""
+        if self._noise is None:
+            self._noise = np.empty_like(self.theta)
+        self.advance(self.average, path.fill(k, self._noise), eta)
 
 
 def two_classes(y):

@@ -71,6 +71,12 @@ def _rotational(out, law, gauss, scale, seed, replica, unit, step, refine, start
                         row[i] += radius[i] * x[i]
 
 
+def _placed(unit, n):
+    """Refuse units that would be drawn in a block with two high words of the unit's number."""
+    if unit % BLOCK and unit >> 32 != (unit + n - 1) >> 32:
+        raise ValueError(f"unit must be a multiple of {BLOCK} where units reach past a multiple of 2^32, got {unit}")
+
+
 class Path:
     """One noise path of n units with p components on a grid of steps, read step by step from its address.
 
@@ -90,7 +96,8 @@ class Path:
         Fine steps in a step: an increment is the sum over the fine steps ``step * refine + 0 .. refine - 1``, each
         with factor `scale`.
     unit : int, default 0
-        Number of the first unit, a multiple of 2^32: layers of a network have units of their own.
+        Number of the first unit. A block of draws has one high word of the unit's number: it must be a multiple of
+        512, or no unit beyond the first may be a multiple of 2^32.
     threads : int, default 1
         Threads to use; the increments do not depend on it.
 
@@ -108,8 +115,7 @@ class Path:
         self.refine = check.whole("refine", refine, 1, STEPS)
         self.scale = check.nonnegative("scale", scale) * (0.5**0.5 if kind == "III-paper" else 1.0)
         self.unit = check.whole("unit", unit, 0, PARTICLES - self.n)
-        if self.unit % 2**32:  # a block of draws has one high word of the particle's number
-            raise ValueError(f"unit must be a multiple of 2^32, got {unit!r}")
+        _placed(self.unit, self.n)
         self.threads = count(threads)
         # With one component, or A = 1, Type III is Type II.
         self.rotational = kind.startswith("III") and self.alpha < 2.0 and self.p > 1
@@ -120,17 +126,29 @@ class Path:
 
         In a float32 array each increment is that of a float64 array, rounded once (for ``refine=1``).
         """
+        return self._fill(step, 0, out, self.threads)
+
+    def piece(self, step, first, out):
+        """Write the increments of the units first, first + 1, ... of this path into `out`, (p, units).
+
+        On the calling thread: for systems that use the increments where they are drawn, piece by piece, and never hold
+        those of all units.
+        """
+        _placed(self.unit + first, out.shape[1])
+        return self._fill(step, first, out, 1)
+
+    def _fill(self, step, first, out, threads):
         if not 0 <= step < STEPS // self.refine:
             raise ValueError(f"step must be a whole number in [0, {STEPS // self.refine - 1}], got {step!r}")
         rows = out[:1] if self.kind == "I" else out
         fill = _rotational if self.rotational else _independent
-        arguments = (rows, *self.laws, self.scale, self.seed, self.replica, self.unit, step, self.refine)
-        blocks = -(-self.n // BLOCK)
-        if self.threads == 1:
+        arguments = (rows, *self.laws, self.scale, self.seed, self.replica, self.unit + first, step, self.refine)
+        blocks = -(-out.shape[1] // BLOCK)
+        if threads == 1:
             fill(*arguments, 0, blocks)
         else:
             least = max(1, 64 // len(rows))  # blocks that are worth handing to a thread
-            over_blocks(lambda start, stop: fill(*arguments, start, stop), blocks, self.threads, least=least)
+            over_blocks(lambda start, stop: fill(*arguments, start, stop), blocks, threads, least=least)
         if self.kind == "I":
             out[1:] = out[0]
         return out

@@ -11,12 +11,17 @@ from functools import lru_cache
 from chaosnum import check
 
 
+def core_numbers():
+    """The processor cores that this process may use -> set of int."""
+    try:
+        return os.sched_getaffinity(0)
+    except AttributeError:  # macOS, Windows
+        return set(range(os.cpu_count() or 1))
+
+
 def cores():
     """The number of processor cores this process may use -> int."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS, Windows
-        return os.cpu_count() or 1
+    return len(core_numbers())
 
 
 @lru_cache(maxsize=1)

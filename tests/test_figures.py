@@ -231,6 +231,7 @@ def test_every_script_says_what_it_does(path):
         "gradient_tracking",
         "local_sgd",
         "least_squares",
+        "scale",
     ],
 )
 def test_make_figures_can_pass_a_budget(name, capsys):

@@ -207,12 +207,31 @@ def test_few_blocks_of_many_rows_go_to_threads(kind, n, p):
         assert np.array_equal(path.fill(3, np.empty((p, n), np.float32)), one)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("unit", [1, 64, 512, 2**32 - 1024, 2**32 + 512, 2**32 + 2**31 + 3])
+def test_a_part_of_the_units_has_their_noise(kind, unit):
+    """From any unit on, also past 2^32 where the blocks are those of the whole; drawn at once or in pieces."""
+    start, n = unit // 512 * 512, 1600
+    whole = noise.Path(kind, 1.5, 3, n, seed=46, unit=start).fill(2, np.empty((3, n)))
+    path = noise.Path(kind, 1.5, 3, n - 700, seed=46, unit=unit, threads=3)
+    assert np.array_equal(path.fill(2, np.empty((3, n - 700))), whole[:, unit - start :][:, : n - 700])
+    pieces = [path.piece(2, first, np.empty((3, m))) for first, m in [(0, 512), (512, 388)]]
+    assert np.array_equal(np.concatenate(pieces, axis=1), whole[:, unit - start :][:, : n - 700])
+    assert not np.any(pieces[0] == whole[:, unit - start + 1 :][:, :512])  # partner: the neighbour's
+
+
+def test_a_piece_is_refused_where_a_block_would_have_two_high_words():
+    path = noise.Path("II", 1.5, 1, 4096, seed=46, unit=2**32 - 2048)
+    path.piece(0, 1000, np.empty((1, 1048)))
+    with pytest.raises(ValueError, match="unit must be a multiple of 512 where units reach past a multiple of 2\\^32"):
+        path.piece(0, 1000, np.empty((1, 1049)))
+
+
 @pytest.mark.parametrize(
     "unit, line",
     [
-        (1, "unit must be a multiple of 2^32, got 1"),
-        (512, "unit must be a multiple of 2^32, got 512"),
-        (2**32 + 2**31, "unit must be a multiple of 2^32, got 6442450944"),
+        (2**32 - 4, "unit must be a multiple of 512 where units reach past a multiple of 2^32, got 4294967292"),
+        (2**34 - 1, "unit must be a multiple of 512 where units reach past a multiple of 2^32, got 17179869183"),
         (-(2**32), "unit must be a whole number in [0, 1099511627771], got -4294967296"),
         (2**40, "unit must be a whole number in [0, 1099511627771], got 1099511627776"),
         (0.5, "unit must be a whole number in [0, 1099511627771], got 0.5"),

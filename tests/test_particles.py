@@ -102,7 +102,7 @@ def test_same_bits_for_any_number_of_threads(name, monkeypatch):
     def watched(task, blocks, count, **options):
         over_blocks(lambda start, stop: used.append((start, stop)) or task(start, stop), blocks, count, **options)
 
-    for module in ("kuramoto", "network", "noise"):
+    for module in ("systems", "network", "noise"):
         monkeypatch.setattr(f"chaosnum.{module}.over_blocks", watched)
     one = digest(name, 1)
     for count in (2, 3, cores(), None):
