@@ -2,7 +2,7 @@
 
 Cells of one case and scale are sent to the executor in chunks of about 50 ms, judged by the fastest chunk so far (the
 first one may have compiled a kernel), so that neither the executor's overhead nor the wait after Ctrl-C is felt, and
-little is lost where a process dies.
+little is lost where a process dies; an executor that takes milliseconds over a task says ``chunk_seconds``.
 
 How many are under way at once is told in :mod:`chaosnum.company`.
 
@@ -82,7 +82,8 @@ def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
     for index in range(len(cases)) if kept else ():
         if places.add(_from(kept, index, places, observer)):
             yield taken(index)
-    chunks, company = _Chunks(cases, master, places), Company(workers)
+    chunks = _Chunks(cases, master, places, getattr(pool, "chunk_seconds", CHUNK_SECONDS))
+    company = Company(workers)
     running = {}  # chunks by their futures
 
     def hand_out():
@@ -224,10 +225,10 @@ class _Places:
 
 
 class _Chunks:
-    """Hands out the cells that have no values yet in order, as many at a time as take about CHUNK_SECONDS."""
+    """Hands out the cells that have no values yet in order, as many at a time as take about so many seconds."""
 
-    def __init__(self, cases, master, places):
-        self.cases, self.master, self.places = cases, master, places
+    def __init__(self, cases, master, places, seconds):
+        self.cases, self.master, self.places, self.seconds = cases, master, places, seconds
         self.works = [Work(case) for case in cases]
         self.rows, self.back = deque(), []  # (case, scale, replicas to come), and chunks to be run again
         self.cost = {}  # seconds a cell, by case and scale
@@ -251,7 +252,7 @@ class _Chunks:
         key = index, j
         size = 1
         if key in self.cost:  # never more than eight times what was timed: costs vary
-            size = min(8 * self.size[key], int(CHUNK_SECONDS / max(self.cost[key], 1e-9)) or 1)
+            size = min(8 * self.size[key], int(self.seconds / max(self.cost[key], 1e-9)) or 1)
         replicas, rest = free[:size], free[size:]
         if rest:
             self.rows[0] = index, j, rest

@@ -24,6 +24,7 @@ from chaosnum.threads import count
 from chaosnum.work import EngineError, Work
 
 LOCAL = "local"
+CHUNK_SECONDS = 0.2  # of cells in a task: loky takes 1 ms over one, Dask 3 ms
 CONNECT_SECONDS = 5
 
 
@@ -49,6 +50,8 @@ def processes(workers=None):
 
 class _Elsewhere(Executor):
     """Hands works to the executor of a library as parcels: what cannot be sent is told here, and not by the library."""
+
+    chunk_seconds = CHUNK_SECONDS
 
     def __init__(self, pool, workers):
         self._pool, self._max_workers = pool, workers
