@@ -15,7 +15,6 @@ from chaosnum.effort import Effort
 from chaosnum.looks import family, level
 from chaosnum.sweep import Observer, plan
 
-
 SCRIPT = """
     import sys, time
     import numpy as np

@@ -24,3 +24,22 @@ def test_scale(tmp_path, capsys):
     figure.write(rows, tmp_path / "scale")
     assert len(written(tmp_path / "scale")) == len(rows)
     assert overlaps(figure.draw(rows)) == []
+
+
+def test_engines(tmp_path):
+    figure = script("engines")
+    rows = figure.compute("quick", milliseconds=(5, 10), rounds=2, seconds=0.2, names=("threads", "processes"))
+    assert len(rows) == 2 * 2 * 2 * 2 and all(r["seconds"] > 0 and r["plain"] > r["plain_few"] > 0 for r in rows)
+    assert len(list(figure.table(rows))) == 2 + 2 * 2
+    times = {"seconds": 3.3, "seconds_few": 0.3, "inside": 3.0, "inside_few": 0.15, "plain": 3.2, "plain_few": 0.2}
+    made = []
+    for workers in (1, 2):
+        shared = {k: v / (1 if "inside" in k else workers) for k, v in times.items()}
+        made += 3 * [{"engine": "threads", "workers": workers, "milliseconds": 5} | shared]
+    for workers in (1, 2):
+        assert figure.overhead(made, "threads", workers, 5) == pytest.approx(3 / 2.85 - 1)
+        assert figure.beside_loops(made, "threads", workers, 5) == pytest.approx(0.0)
+    assert figure.scaling(made, "threads", 5) == pytest.approx(2.0)
+    figure.write(rows, tmp_path / "engines")
+    assert len(written(tmp_path / "engines")) == len(rows)
+    assert overlaps(figure.draw(rows)) == []
