@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from chaosnum.company import Company
-from chaosnum.work import EngineError, Work
+from chaosnum.work import CellError, EngineError, Work
 
 CHUNK_SECONDS = 0.05
 RUNS = 4  # of a chunk whose process died
@@ -155,14 +155,20 @@ def _submitted(pool, chunk):
 
 
 def _is_lost(future, chunk):
-    """Whether the process that ran a chunk has died, and the chunk may be tried again."""
+    """Whether the process that ran a chunk has died, and the chunk may be tried again; raises what else went wrong."""
+    if future.cancelled():  # not by us: Dask does so when its scheduler is gone
+        raise EngineError("the executor has cancelled cells: is the scheduler gone?")
     error = future.exception()
     if error is None:
         return False
     if chunk.work.failure is not None:
         raise chunk.work.failure
+    if isinstance(error, CellError | EngineError):
+        raise error
     if not isinstance(error, BrokenExecutor) and type(error).__name__ not in LOST:
-        return False
+        first = next(iter(str(error).splitlines()), "")
+        raise EngineError(f"the executor failed at cells of {chunk.work.form['label']}: {type(error).__name__}: "
+                          f"{first}") from error  # fmt: skip
     chunk.lost += 1
     if chunk.lost == RUNS:
         raise EngineError(f"{chunk.work.form['label']}: {RUNS} workers died at cells of scale {chunk.scale:g}, seed "

@@ -166,6 +166,8 @@ def _run(options, chosen, params, cases, folder, pool, log):
               f"a page of it: chaosnum report {shlex.quote(str(folder.path))}")  # fmt: skip
     sys.stdout.flush()
     table.print_needs(recorder.open_ends())
+    for name, reason in recorder.unkept.items():
+        print(f"not kept in the ledger: cells of {name}: {one_line(reason)}", file=sys.stderr)
     if recorder.failure:
         print(f"chaosnum: a figure could not be drawn: {one_line(recorder.failure)}", file=sys.stderr)
     return status

@@ -13,10 +13,11 @@ Each is a context manager that yields an executor and leaves no process behind. 
 of them; a worker on which they might not be is refused (:mod:`chaosnum.work`).
 """
 
+import logging
 import os
 import signal
 from concurrent.futures import BrokenExecutor, Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Thread
 from time import sleep
 
@@ -136,31 +137,44 @@ def dask(address=LOCAL, workers=None):
         Dask is not installed, no scheduler answers, or it has no workers.
     """
     distributed = _library("distributed", "dask")
-    if address == LOCAL:
-        from multiprocessing import resource_tracker
-
-        _quietly(resource_tracker)
-        cluster = distributed.LocalCluster(n_workers=count(workers), threads_per_worker=1, dashboard_address=None)
-        address = cluster.scheduler_address
-    else:
-        cluster = None
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(_silent("distributed"))
+        if address == LOCAL:
+            address = stack.enter_context(_local_cluster(distributed, count(workers))).scheduler_address
         try:
             distributed.comm.resolve_address(address)  # a client of no address takes long to go
             client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise EngineError(f"dask must be the address of a scheduler that answers, got {address!r} "
                               f"({str(error).splitlines()[0]})") from error  # fmt: skip
-        with client:
-            threads = sum(client.nthreads().values())
-            if not threads:
-                raise EngineError(f"dask must be a cluster that has workers, got none at {address!r}")
-            pool = client.get_executor(pure=False)
-            yield _Elsewhere(pool, threads)
-            pool.shutdown(wait=False)
+        stack.enter_context(client)
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise EngineError(f"dask must be a cluster that has workers, got none at {address!r}")
+        pool = client.get_executor(pure=False)
+        yield _Elsewhere(pool, threads)
+        pool.shutdown(wait=False)
+
+
+def _local_cluster(distributed, workers):
+    from multiprocessing import resource_tracker
+
+    _quietly(resource_tracker)
+    return distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+
+
+@contextmanager
+def _silent(library):
+    """Without what a library logs: an error of ours says it in a line."""
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == library]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
     finally:
-        if cluster is not None:
-            cluster.close()
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 @contextmanager

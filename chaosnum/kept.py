@@ -26,7 +26,8 @@ class Kept:
 
     def __init__(self, ledger, cases, master):
         self.ledger, self.cases, self.master = ledger, cases, master
-        self.made_by = [self._made_by(case) for case in cases]  # None: not to be kept
+        self.not_kept = {}  # why, by case
+        self.made_by = [self._made_by(index) for index in range(len(cases))]  # None: not to be kept
         self.there, self.closed, self.lock = set(), False, Lock()
 
     def known(self, index):
@@ -84,10 +85,12 @@ class Kept:
         case = self.cases[index]
         return tuple(case.claim.predictions(case.control))
 
-    def _made_by(self, case):
+    def _made_by(self, index):
         """The code as a whole, and what this case is computed by and from."""
+        case = self.cases[index]
         try:
             own = fingerprint((machine(), case.measure, case.arguments, file_contents(case.arguments)))
-        except (NoFingerprint, OSError):  # a file that cannot be read
+        except (NoFingerprint, OSError) as error:  # a file that cannot be read
+            self.not_kept[index] = str(error)
             return None
         return f"{code_version()}:{own}"

@@ -40,6 +40,7 @@ class Recorder(Observer):
         self._needs = {}  # of open verdicts, by rank: what they are on, what they need, the seconds so far
         self._unsaid = 0  # cells from the ledger that the log has not been told of
         self.from_ledger = 0  # cells
+        self.unkept = {}  # claims whose cells cannot be kept, and why
         self._places = {}  # of a verdict: its case and its rank in the plan
         self._unjudged = {}  # of a case: the ranks of its verdicts to come
         self._missing, self._drawn = {}, {}  # of a figure: verdicts to come, and those that are there
@@ -67,6 +68,9 @@ class Recorder(Observer):
         self.progress.in_ledger(index, cells)
         if index == len(self._cases) - 1:
             self._say_known()
+
+    def not_kept(self, index, reason):
+        self.unkept.setdefault(self._cases[index].claim.id, reason)
 
     def added(self, index, cells):
         self.progress.added(index, cells)

@@ -88,6 +88,9 @@ class Observer:
     def known(self, index, cells):
         """So many cells of a case, by its place in the plan, were in the ledger: a list, by scale."""
 
+    def not_kept(self, index, reason):
+        """The cells of a case cannot be kept in the ledger, and why."""
+
     def advanced(self, cells):
         """So many more cells are done, in the ledger or here."""
 
@@ -213,6 +216,8 @@ def verify(
             closing(complete(cases, seed, pool, workers, observer, kept, effort)) as completed,
         ):
             observer.started(sum(case.cells for case in cases))
+            for index, reason in kept.not_kept.items() if kept else ():
+                observer.not_kept(index, reason)
             open_ends = {}  # what was judged at the last look, of the cases that may be looked at again
             for index, values in completed:
                 open_ends[index] = _judged(cases[index], values, effort.levels(index))

@@ -6,8 +6,8 @@ or a Dask cluster and by making its value durable, and how close do two workers 
 Compute: cells that do a fixed amount of work (Kuramoto oscillators, so many steps) of 5 to 200 ms, with a ledger.
 Workers say how long their cells took; what else there is of their time is what engine and ledger add. It is measured
 within one run, so that a machine whose speed drifts does not matter. What a run takes once is taken off, as the time of
-a run of few cells: the start of `verify`, some tenths of a second. A second measure takes in what engine and cells do to
-each other on the same cores: plain loops over the same cells without chaosnum's runner, in as many processes at the
+a run of few cells: the start of `verify`, some tenths of a second. A second measure takes in what engine and cells do
+to each other on the same cores: plain loops over the same cells without chaosnum's runner, in as many processes at the
 same time, in turn with the engine; it is as noisy as the machine.
 
 Draw: what is added to the time of the cells, in percent, against the time of a cell; and how much faster two workers

@@ -299,31 +299,32 @@ def test_a_scheduler_elsewhere(toy, tmp_path):
     """`--dask ADDRESS`, with a scheduler and workers that were started by their own commands."""
     ended(toy("threads"))
     beside, quiet = Path(sys.executable).parent, {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    file = tmp_path / "scheduler.json"
-    begun = [subprocess.Popen([beside / "dask", "scheduler", "--scheduler-file", file, "--port", "0", "--no-dashboard"],
-                              cwd=tmp_path, **quiet)]  # fmt: skip
+    file, cells_of = tmp_path / "scheduler.json", tmp_path / "workers.cells"
+    dask = partial(subprocess.Popen, cwd=tmp_path, env=os.environ | {"CELLS": str(cells_of)}, **quiet)
+    shared = "--scheduler-file", file, "--no-dashboard"
+    begun = [dask([beside / "dask", "scheduler", *shared, "--port", "0"])]
     try:
         deadline = time.monotonic() + 60
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
-        environment = os.environ | {"CELLS": str(tmp_path / "workers.cells")}
-        begun.append(
-            subprocess.Popen([beside / "dask", "worker", "--scheduler-file", file, "--nworkers", "2", "--nthreads", "1",
-                              "--no-dashboard"], cwd=tmp_path, env=environment, **quiet)
-        )  # fmt: skip
         address = json.loads(file.read_text())["address"]
+        _, err = ended(toy("nobody", "--dask", address), status=2)
+        assert "dask must be a cluster that has workers, got none at" in err and not (tmp_path / "nobody").exists()
+        begun.append(dask([beside / "dask", "worker", *shared, "--nworkers", "2", "--nthreads", "1"]))
         from distributed import Client
 
         with Client(address, set_as_default=False) as client:
             client.wait_for_workers(2, timeout=60)
         ended(toy("elsewhere", "--dask", address))
         assert tables(tmp_path / "elsewhere") == tables(tmp_path / "threads")
-        begun.pop().kill()
-        with Client(address, set_as_default=False) as client:
-            while client.nthreads() and time.monotonic() < deadline + 60:
-                time.sleep(0.1)
-        _, err = ended(toy("nobody", "--dask", address), status=2)
-        assert "dask must be a cluster that has workers, got none at" in err and not (tmp_path / "nobody").exists()
+        cells_of.unlink()
+        process = toy("gone", "--dask", address)
+        while not cells_of.exists() and time.monotonic() < deadline + 60:
+            time.sleep(0.01)
+        begun[0].kill()
+        _, err = ended(process, status=2)
+        lines = err.splitlines()
+        assert lines[-1].startswith("chaosnum: error: the executor has cancelled cells") and len(lines) == 2
     finally:
         for process in begun:
             process.terminate()

@@ -164,10 +164,14 @@ def _newer(path):
 
 
 class Count(Observer):
-    """How many cells were known, and done."""
+    """How many cells were known, and done, and what cannot be kept."""
 
     def __init__(self):
         self.found = self.done = 0
+        self.reasons = []
+
+    def not_kept(self, index, reason):
+        self.reasons.append(reason)
 
     def known(self, index, cells):
         self.found += sum(cells)
@@ -195,6 +199,8 @@ def test_from_python_and_for_measures_that_cannot_be_told(tmp_path):
             count = Count()
             cn.verify(claim(measure), ledger=tmp_path / "l", observer=count)
             counts.append((count.found, count.done))
+            assert len(count.reasons) == (measure is untold)
+    assert "TextIOWrapper" in count.reasons[0]
     assert counts == [(0, 12), (12, 12), (0, 12), (0, 12)]
 
 
