@@ -21,10 +21,10 @@ verify: $(VENV)/.ready ## check every claim: verdict table, figures and CSV unde
 	@$(PY) -m chaosnum verify --budget $(BUDGET) $(ARGS)
 
 test: $(VENV)/.ready ## the tests (minutes)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-full: $(VENV)/.ready ## the tests and the long studies
-	@$(PY) -m pytest -m "" $(ARGS)
+	@$(PY) -m pytest -m "" -n 2 --dist worksteal $(ARGS)
 
 FIGURES := $(filter-out figures/calibration.py,$(sort $(wildcard figures/*.py)))
 figures: $(VENV)/.ready ## draw the figures of figures/ into runs/figures (minutes)
