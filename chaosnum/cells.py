@@ -39,8 +39,8 @@ class Agenda:
         """Whether a case may get more replicas later."""
         return False
 
-    def learn(self, index, seconds):
-        """A chunk of a case took a worker so many seconds."""
+    def learn(self, index, j, cells, seconds):
+        """A worker took so many seconds for so many cells of a case and scale."""
 
 
 def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
@@ -77,14 +77,16 @@ def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
     places = _Places(cases)
 
     def taken(index):
-        return index, places.values[index] if agenda.keeps(index) else places.forget(index)
+        yield index, places.values[index]
+        if not agenda.keeps(index):  # now that it was judged
+            places.forget(index)
 
     for index in range(len(cases)) if kept else ():
         if places.add(_from(kept, index, places, observer)):
-            yield taken(index)
+            yield from taken(index)
     chunks = _Chunks(cases, master, places, getattr(pool, "chunk_seconds", CHUNK_SECONDS))
     company = Company(workers)
-    running = {}  # chunks by their futures
+    running, checked = {}, set()  # chunks by their futures; cases whose workers compute what is computed here
 
     def hand_out():
         while len(running) < company.places() and (chunk := chunks.take()):
@@ -92,7 +94,7 @@ def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
             future = _submitted(pool, chunk)
             running[future] = chunk
             if kept:  # by the thread that ran it: this one may be judging for seconds
-                future.add_done_callback(partial(_keep_early, kept, chunk))
+                future.add_done_callback(partial(_keep_early, kept, chunk, checked))
 
     try:
         while (left := agenda.seconds_left()) is None or left > 0:
@@ -101,29 +103,33 @@ def complete(cases, master, pool, workers, observer, kept=None, agenda=None):
                 index, replicas = more
                 observer.added(index, places.grow(index, replicas))
                 if places.add(_from(kept, index, places, observer) if kept else []):
-                    yield taken(index)
+                    yield from taken(index)
                 chunks.add(index)
                 continue
             if not running:
                 return
-            done, _ = wait(running, left, return_when=FIRST_COMPLETED)
+            ended, _ = wait(running, left, return_when=FIRST_COMPLETED)
             finished = []
-            for future in done:
+            for future in ended:
                 chunk = running.pop(future)
                 if _is_lost(future, chunk):
                     chunks.give_back(chunk)
                     continue
+                done = future.result()
+                if done.elsewhere and chunk.index not in checked:
+                    checked.add(chunk.index)
+                    _check(chunk, done.values)
                 if kept:  # waiters are told before callbacks
                     _keep(kept, chunk, future)
-                values, seconds, asleep = future.result()
+                values, seconds, asleep, _ = done
                 chunks.learn(chunk, seconds)
                 company.learn(seconds, asleep)
-                agenda.learn(chunk.index, seconds)
+                agenda.learn(chunk.index, chunk.j, len(values), seconds)
                 observer.timed(chunk.index, chunk.j, len(values), seconds)
                 finished.extend(chunk.addressed(values))
             observer.advanced(len(finished))
             for index in places.add(finished):
-                yield taken(index)
+                yield from taken(index)
     finally:
         for future in running:
             future.cancel()
@@ -152,6 +158,10 @@ def _submitted(pool, chunk):
     except BrokenExecutor as error:
         raise EngineError("the executor is broken: a worker died, and it starts no other; finished cells are not "
                           f"lost where a ledger keeps them ({error})") from error  # fmt: skip
+    except Exception:
+        if chunk.work.failure is not None:  # which the library tells in words of its own
+            raise chunk.work.failure from None
+        raise
 
 
 def _is_lost(future, chunk):
@@ -176,24 +186,37 @@ def _is_lost(future, chunk):
     return True
 
 
+def _check(chunk, values):
+    """See that another process computed what this one does, by the first cell of a chunk."""
+    own = chunk.work(chunk.scale, chunk.seeds[:1]).values
+    if own != values[:1]:
+        name, at = next((name, at) for name, at in own[0].items() if at != values[0].get(name))
+        raise EngineError(
+            f"{chunk.work.form['label']}: workers must compute what this process does, got {name} = "
+            f"{values[0].get(name)!r} and not {at!r} at scale {chunk.scale:g}, seed {chunk.seeds[0]} (is their code "
+            "old, or does the measure depend on more than scale, seed and parameters?)"
+        )
+
+
 def _from(kept, index, places, observer):
     """The cells of a case that a ledger has and the run has not yet."""
-    found = [(index, j, r, values) for (j, r), values in kept.known(index).items() if places.is_free(index, j, r)]
+    found = [(index, j, r, values) for (j, r), values in kept.known(index, places.free(index)).items()]
     observer.known(index, [sum(cell[1] == j for cell in found) for j in range(len(kept.cases[index].scales))])
     observer.advanced(len(found))
     return found
 
 
 def _keep(kept, chunk, future):
-    """Put a chunk into the ledger, if it came to something."""
-    if not future.cancelled() and future.exception() is None:
-        kept.keep(chunk.addressed(future.result().values))
+    """Put a chunk into the ledger."""
+    kept.keep(chunk.addressed(future.result().values))
 
 
-def _keep_early(kept, chunk, future):
+def _keep_early(kept, chunk, checked, future):
     """The same, where nobody could hear of an error: whoever takes the chunk will meet it again."""
-    with suppress(ValueError):
-        _keep(kept, chunk, future)
+    sound = not future.cancelled() and future.exception() is None
+    if sound and (not future.result().elsewhere or chunk.index in checked):
+        with suppress(ValueError):
+            _keep(kept, chunk, future)
 
 
 class _Places:
@@ -212,13 +235,14 @@ class _Places:
         return [index for index in dict.fromkeys(cell[0] for cell in cells) if not self.missing[index]]
 
     def forget(self, index):
-        """The values of a case, which are not needed here any more."""
-        found, self.values[index] = self.values[index], None
-        return found
+        """Let go of the values of a case, which are not needed any more."""
+        self.values[index] = None
 
-    def is_free(self, index, j, replica):
-        """Whether a cell has no values yet."""
-        return self.values[index][j][replica] is None
+    def free(self, index):
+        """The cells of a case that have no values yet, by scale -> list of (scale, replicas)."""
+        rows = enumerate(self.values[index] or ())
+        found = ((j, [r for r, values in enumerate(row) if values is None]) for j, row in rows)
+        return [(j, replicas) for j, replicas in found if replicas]
 
     def grow(self, index, replicas):
         """Make room for more replicas of a case -> list of int, how many cells were added at each scale."""
@@ -244,9 +268,7 @@ class _Chunks:
 
     def add(self, index):
         """Put the free cells of a case behind all others."""
-        for j, row in enumerate(self.places.values[index] or ()):
-            if free := [r for r, values in enumerate(row) if values is None]:
-                self.rows.append((index, j, free))
+        self.rows.extend((index, j, deque(free)) for j, free in self.places.free(index))
 
     def take(self):
         """The next chunk, or None at the end."""
@@ -259,10 +281,8 @@ class _Chunks:
         size = 1
         if key in self.cost:  # never more than eight times what was timed: costs vary
             size = min(8 * self.size[key], int(self.seconds / max(self.cost[key], 1e-9)) or 1)
-        replicas, rest = free[:size], free[size:]
-        if rest:
-            self.rows[0] = index, j, rest
-        else:
+        replicas = [free.popleft() for _ in range(min(size, len(free)))]
+        if not free:
             self.rows.popleft()
         case = self.cases[index]
         seeds = [case.seed(self.master, case.scales[j], replica) for replica in replicas]

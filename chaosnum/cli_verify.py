@@ -29,7 +29,7 @@ def register(commands):
     add = command.add_argument
     add("ids", nargs="*", metavar="ID", help="claims by id or name, as `chaosnum list` shows them (default: all)")
     add("--budget", default="quick", metavar="|".join(BUDGETS), help="replicas and scales (default: quick)")
-    add("--minutes", type=_number, metavar="M", help="at most M minutes, with more replicas where verdicts are open")
+    add("--minutes", type=_number, metavar="M", help="M minutes, for more replicas where verdicts are inconclusive")
     add("--model", metavar="NAME", help="only claims on this model, e.g. kuramoto, linear, network, iid")
     add("--alpha", type=_number, nargs="+", metavar="A", help="tail indices in (0, 2], or the claim's own range")
     add("--sigma", type=_number, metavar="S", help="noise scale, above 0")
@@ -148,8 +148,8 @@ def _run(options, chosen, params, cases, folder, pool, log):
                 minutes=options.minutes,
             )  # fmt: skip
             if not folder.verdicts:
-                raise ValueError(f"minutes must be enough for one claim, got {options.minutes:g}; finished cells stay "
-                                 "in the ledger")  # fmt: skip
+                raise ValueError(f"minutes must be enough for one claim, got {options.minutes:g}"
+                                 + ("; finished cells stay in the ledger" if _ledger(options) else ""))  # fmt: skip
             recorder.finish(begun)
     status = _status(folder.verdicts, options.strict, recorder.not_reached())
     if log:
@@ -207,7 +207,9 @@ def _settings(options):
     one_of("budget", options.budget, BUDGETS)
     options.seed = seed(options.seed)
     if options.minutes is not None:
-        options.minutes = positive("minutes", options.minutes)
+        from chaosnum.effort import MOST_MINUTES
+
+        options.minutes = in_range("minutes", options.minutes, 0.0, MOST_MINUTES)
     for name in ("threads", "processes"):
         if getattr(options, name) is not None:
             setattr(options, name, at_least(name, getattr(options, name), 1))

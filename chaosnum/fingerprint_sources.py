@@ -38,6 +38,9 @@ def code_version():
     return found.hexdigest()
 
 
+NO_MATTER = {"NUMBA_CACHE_DIR", "NUMBA_DISABLE_PERFORMANCE_WARNINGS"}
+
+
 @functools.cache
 def machine():
     """What beside the code decides the last bits: which kernels the libraries choose on this processor -> str."""
@@ -46,7 +49,7 @@ def machine():
 
     core = np._core if hasattr(np, "_core") else np.core
     kernels = core._multiarray_umath.__cpu_features__
-    told = {k: v for k, v in os.environ.items() if k.startswith(("NUMBA_CPU", "NUMBA_OPT", "OPENBLAS_CORE"))}
+    told = {k: v for k, v in os.environ.items() if k.startswith(("NUMBA_", "OPENBLAS_CORE")) and k not in NO_MATTER}
     return json.dumps([llvmlite.binding.get_host_cpu_name(), kernels, told], sort_keys=True)
 
 

@@ -92,7 +92,7 @@ def judge_threshold(prediction, evidence):
         right = {1: (level, math.inf), -1: (-math.inf, level)}  # where the statistic should be
         goals = [right[side * sign] if side else None for side in sides]
         levels = evidence.level, shared
-        needs = need.together(
+        needs = None if statistic == "every" else need.together(  # no number of replicas moves one off the level
             need.of_point(rows[j], wide[j], goals[j], goals[j], least_factors(statistic, samples[j], levels))
             for j in unsure
         )

@@ -30,17 +30,21 @@ class Kept:
         self.made_by = [self._made_by(index) for index in range(len(cases))]  # None: not to be kept
         self.there, self.closed, self.lock = set(), False, Lock()
 
-    def known(self, index):
-        """What the ledger has of a case -> dict from (scale, replica), both as indices, to a dict of statistics."""
-        case, names = self.cases[index], self._statistics(index)
+    def known(self, index, cells):
+        """What the ledger has of a case -> dict from (scale, replica), both as indices, to a dict of statistics.
+
+        Parameters
+        ----------
+        index : int
+        cells : list of (scale, replicas), as indices; those to look for
+        """
+        names = self._statistics(index)
         if self.made_by[index] is None:
             return {}
-        keys = {
-            self._key(index, j, replica): (j, replica)
-            for j, count in enumerate(case.replicas)
-            for replica in range(count)
-        }
-        return {keys[key]: dict(zip(names, values)) for key, values in self.ledger.find(keys).items()}
+        keys = {self._key(index, j, replica): (j, replica) for j, replicas in cells for replica in replicas}
+        with self.lock:  # another thread may be keeping cells
+            found = self.ledger.find(keys)
+        return {keys[key]: dict(zip(names, values)) for key, values in found.items()}
 
     def keep(self, finished):
         """Keep cells, all in one transaction; those that are there already stay as they are.

@@ -220,6 +220,8 @@ def verify(
                 observer.not_kept(index, reason)
             open_ends = {}  # what was judged at the last look, of the cases that may be looked at again
             for index, values in completed:
+                if not effort.is_look(index):
+                    continue
                 open_ends[index] = _judged(cases[index], values, effort.levels(index))
                 if effort.judge(index, [verdict for verdict, _ in open_ends[index]]):
                     report(index, open_ends.pop(index))

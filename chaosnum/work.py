@@ -7,10 +7,16 @@ is the user's of what it names. The other process opens a parcel once and comput
 does.
 
 The other process must compute what this one would: the parcel names our code, the libraries and what of the processor
-decides the last bits (:mod:`chaosnum.fingerprint`), and where these differ it is refused. Libraries of the user's are
-imported there by name, and files are opened there: both must be there, and the same.
+decides the last bits (:mod:`chaosnum.fingerprint`), and where these differ it is refused. Libraries are imported there
+by name, and files are opened there: both must be there, and the same. So that nothing of this has to be believed, the
+first cell of every case is also computed here, and the run ends where the bits differ (:mod:`chaosnum.cells`).
+
+What goes wrong: of a user's module the code goes and the values that its functions name, not the module; what is
+imported while a measure runs, or told apart by the identity of a class, may be another one there. A worker keeps
+compiled functions.
 """
 
+import io
 import pickle
 import sys
 from collections.abc import Mapping
@@ -21,6 +27,7 @@ from time import perf_counter, thread_time
 from types import ModuleType
 from typing import NamedTuple
 
+_CACHED = type(lru_cache(int))
 _PICKLING = Lock()  # cloudpickle's list of modules that go by value is one for the process
 
 
@@ -33,11 +40,12 @@ class EngineError(ValueError):
 
 
 class Done(NamedTuple):
-    """A chunk of cells: their values, the seconds they took, and for what share of them the thread slept."""
+    """A chunk of cells: their values, the seconds they took, for what share of them the thread slept, and where."""
 
     values: list
     seconds: float
     asleep: float
+    elsewhere: bool = False  # in another process
 
 
 class Work:
@@ -89,8 +97,9 @@ class Work:
         from chaosnum.fingerprint import code_version, machine
 
         name = _name(self.case)
-        measure = None if name else _by_value(self.measure)
-        return pickle.dumps((code_version(), machine(), name, measure, self.form))
+        made = code_version(), machine(), _names()
+        measure = pickle.dumps(self.form) if name else _by_value((self.measure, self.form))
+        return pickle.dumps((made, self.form["label"], name, measure))
 
 
 class _Sent:
@@ -105,26 +114,26 @@ class _Sent:
         measure, form = _opened(self.parcel)
         with one_thread():
             done = _run(measure, scale, seeds, **form)
-        return done._replace(asleep=0.0)  # nobody waits for this process's interpreter but itself
+        return done._replace(asleep=0.0, elsewhere=True)  # nobody here waits for the sender's interpreter
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1)  # what two parcels share, the state of a class, is as the one opened last has it
 def _opened(parcel):
     from chaosnum.fingerprint import code_version, machine
 
-    code, processor, name, measure, form = pickle.loads(parcel)
-    if code != code_version():
+    (code, processor, names), label, name, measure = pickle.loads(parcel)
+    if code != code_version() or names != _names():
         raise EngineError("workers must have the same chaosnum, Python and libraries as the process that sends them "
                           "cells, got others")  # fmt: skip
     if processor != machine():
         raise EngineError("workers must have the processor and the settings of the process that sends them cells "
                           f"(last bits depend on them), got {_difference(machine(), processor)}")  # fmt: skip
     if name is not None:
-        return _named(*name), form
+        return _named(*name), pickle.loads(measure)
     try:
-        return pickle.loads(measure), form
+        return pickle.loads(measure)
     except Exception as error:
-        raise EngineError(f"{form['label']}: its measure cannot be opened by a worker: {error}") from error
+        raise EngineError(f"{label}: its measure cannot be opened by a worker: {error}") from error
 
 
 def _difference(there, here):
@@ -169,27 +178,42 @@ def _installed():
     return installed(ENTRY_POINTS, Claim, "claims", among=OWN)
 
 
-def _by_value(measure):
-    """A user's measure as bytes: functions of the user's modules with their code, those of libraries by name."""
+@lru_cache(maxsize=1)
+def _names():
+    """What the installed claims are, in order: a name is a place among them."""
+    return [(claim.id, claim.name, claim.model, [own.name for own in claim.controls]) for claim in _installed()]
+
+
+def _by_value(work):
+    """A user's measure and its arguments as bytes: the user's modules with their code, those of libraries by name."""
     import cloudpickle
 
     from chaosnum.fingerprint_sources import is_users
 
-    with _PICKLING:
-        users = [
-            module
-            for name, module in list(sys.modules.items())
-            if isinstance(module, ModuleType) and name != "__main__" and is_users(name)
-        ]
+    class Pickler(cloudpickle.Pickler):
+        def reducer_override(self, value):
+            """Functions with a cache, which cloudpickle sends by name, as the functions they are made of."""
+            if isinstance(value, _CACHED) and is_users(value.__module__):
+                return _with_cache, (value.__wrapped__, value.cache_parameters())
+            return super().reducer_override(value)
+
+    with _PICKLING, io.BytesIO() as stream:
         before = cloudpickle.list_registry_pickle_by_value()
-        users = [module for module in users if module.__name__ in sys.modules and module.__name__ not in before]
+        found = {module.__name__ for name, module in list(sys.modules.items())
+                 if isinstance(module, ModuleType) and name != "__main__" and is_users(name)}  # fmt: skip
+        users = [sys.modules[name] for name in (found - before) & sys.modules.keys()]
         for module in users:
             cloudpickle.register_pickle_by_value(module)
         try:
-            return cloudpickle.dumps(measure)
+            Pickler(stream).dump(work)
+            return stream.getvalue()
         finally:
             for module in users:
                 cloudpickle.unregister_pickle_by_value(module)
+
+
+def _with_cache(function, parameters):
+    return lru_cache(**parameters)(function)
 
 
 def _run(measure, scale, seeds, *, arguments, wanted, single, label, scale_name):

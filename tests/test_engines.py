@@ -22,6 +22,7 @@ from chaosnum import company, engines, fingerprint, registry, work
 from chaosnum.sweep import Observer, plan
 from chaosnum.work import CellError, EngineError
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background of a shell
 TABLES = ("verdicts.csv", "points.csv", "samples.csv")
 ENGINES = {
     "processes": partial(engines.processes, 2),
@@ -57,7 +58,7 @@ def logged(path):
 
 
 class KillOne(Observer):
-    """Kills the process that logged last, once some cells are done."""
+    """Kills the worker that logged last, once some cells are done."""
 
     def __init__(self, log, after):
         self.log, self.after, self.done, self.killed = log, after, 0, None
@@ -65,7 +66,8 @@ class KillOne(Observer):
     def advanced(self, cells):
         self.done += cells
         if self.killed is None and self.done >= self.after:
-            self.killed = int(self.log.read_text().splitlines()[-1].split()[0])
+            pids = [int(line.split()[0]) for line in self.log.read_text().splitlines()]
+            self.killed = next(pid for pid in reversed(pids) if pid != os.getpid())
             os.kill(self.killed, signal.SIGKILL)
 
 
@@ -77,12 +79,13 @@ def test_values_are_those_of_threads_and_survive_the_death_of_a_worker(engine, t
     with ENGINES[engine]() as pool:
         assert text(cn.verify(make(log), executor=pool)) == whole
         used, seeds = logged(log)
-        assert len(used) == 2 and os.getpid() not in used and len(seeds) == len(set(seeds)) == 120
+        assert len(used) == 3 and os.getpid() in used  # which checks the first cell
+        assert len(seeds) == 121 and len(set(seeds)) == 120
         log.write_text("")
         killer = KillOne(log, after=20)
         assert text(cn.verify(make(log), executor=pool, observer=killer)) == whole
         used, seeds = logged(log)
-        assert killer.killed in used and len(used) >= 2  # a pool that was broken comes with two new ones
+        assert killer.killed in used and len(used) >= 3  # a pool that was broken comes with two new ones
         assert len(set(seeds)) == 120 and killer.done == 120
         assert text(cn.verify(make(log), executor=pool, control="all")) == text(cn.verify(make(log), control="all"))
 
@@ -214,6 +217,70 @@ def test_blas_has_one_thread_in_workers(tmp_path):
     assert done.values == [{"gap": 1.0, "square": 0.0}] * 2
 
 
+def test_a_worker_that_computes_something_else_ends_the_run_and_leaves_nothing_in_the_ledger(tmp_path):
+    """As one with old code would."""
+    me = os.getpid()
+
+    def other(n, *, seed, rate, log):
+        return {"gap": 1.0, "square": 1.0 + (os.getpid() != me)}
+
+    line = r"^T: workers must compute what this process does, got square = 2.0 and not 1.0 at scale 10, seed \d+ "
+    with engines.processes(2) as pool, pytest.raises(EngineError, match=line):
+        cn.verify(make(tmp_path / "log", other), executor=pool, ledger=tmp_path / "ledger")
+    from chaosnum.ledger import Ledger
+
+    with Ledger(tmp_path / "ledger", writing=False) as ledger:
+        assert list(ledger.sound()) == []
+
+
+MODULE = """
+import enum, functools
+
+class Kind(enum.Enum):
+    LIGHT = 1
+    HEAVY = 2
+
+@functools.lru_cache
+def weight(kind):
+    return 3.0 if kind is Kind.HEAVY else 1.0
+
+def measure(n, *, seed, kind):
+    return n ** -0.5 * weight(Kind.HEAVY) * (2.0 if kind is Kind.LIGHT else 1.0) * (1 + seed % 7)
+"""
+
+
+def test_functions_with_a_cache_and_classes_of_the_users_are_the_same_ones(tmp_path, monkeypatch):
+    """They go with the measure and its arguments, in one piece: `is` means there what it means here."""
+    (tmp_path / "kinds.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    import kinds
+
+    monkeypatch.setitem(sys.modules, "another_name_of_it", kinds)
+    params = {"kind": [kinds.Kind.LIGHT]}
+    claim = cn.Claim("T", "", "", measure=kinds.measure, predicts=cn.PowerLaw(-0.5), scales=[10, 20, 40], replicas=4)
+    case = plan(claim)[0]
+    object.__setattr__(case, "arguments", {"kind": params["kind"][0]})
+    sent = pickle.dumps(work.Work(case))
+    monkeypatch.delitem(sys.modules, "kinds")
+    assert pickle.loads(sent)(100, [5]).values == [{"error": 100**-0.5 * 3.0 * 2.0 * 6}]
+
+
+def test_the_state_of_a_class_is_that_of_the_parcel(tmp_path):
+    class Config:
+        alpha = 1.0
+
+    def measure(n, *, seed, rate, log):
+        return {"gap": Config.alpha, "square": 1.0}
+
+    case, sent = plan(make(tmp_path / "log", measure))[0], []
+    for alpha in (1.0, 2.0, 1.0):
+        Config.alpha = alpha
+        sent.append(pickle.dumps(work.Work(case)))
+    with engines.processes(1) as pool:
+        done = [pool.submit(pickle.loads(parcel), 10, [1]).result() for parcel in sent]
+    assert [d.values[0]["gap"] for d in done] == [1.0, 2.0, 1.0]
+
+
 SCRIPT = """
     import os, sys, time
     import numpy as np
@@ -276,7 +343,8 @@ def test_tables_of_the_command_are_the_same_on_every_engine(toy, tmp_path):
         assert tables(tmp_path / name) == tables(tmp_path / "threads")
         assert out.count("95 % interval") == 1 and "Traceback" not in err and "leaked" not in err
         pids, seeds = logged(tmp_path / f"{name}.cells")
-        assert len(pids) == (1 if name == "two" else 2) and len(seeds) == len(set(seeds)) == 160
+        assert len(pids) == (2 if name == "two" else 3)  # the process itself checks a cell of each case
+        assert len(seeds) == 162 and len(set(seeds)) == 160
 
 
 def test_a_rank_that_dies_ends_the_job_and_the_next_one_goes_on(toy, tmp_path):
@@ -285,7 +353,8 @@ def test_a_rank_that_dies_ends_the_job_and_the_next_one_goes_on(toy, tmp_path):
     deadline = time.monotonic() + 60
     while not (cells_of.exists() and len(cells_of.read_text().splitlines()) > 40) and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(int(cells_of.read_text().split()[0]), signal.SIGKILL)
+    pids = [line.split()[0] for line in cells_of.read_text().splitlines()]
+    os.kill(int(max(set(pids), key=pids.count)), signal.SIGKILL)  # the one that does not only check
     process.communicate(timeout=60)
     assert process.returncode != 0
     out, _ = ended(toy("second", "--mpi", ranks=2, ledger="l"))
