@@ -68,13 +68,19 @@ def _number(text):
 
 
 def _verify(options, argv):
+    copies = max(int(os.environ.get(name, 1)) for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE"))
+    if copies > 1 and not options.mpi:
+        raise ValueError(f"mpiexec has started this command {copies} times: add --mpi to run it once, on all of them")
     ways = [f"--{name}" for name in ("threads", "processes", "dask", "mpi") if getattr(options, name)]
     if len(ways) > 1:
         raise ValueError(f"cells must run in one way, got {' and '.join(ways)}")
     if not options.mpi:
         return _checked(options, argv)
+    import signal
+
     from chaosnum import engines
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends a rank also while it waits for another inside MPI
     with engines.ranks() as pool:  # entered by every rank, whatever becomes of the rest
         return 0 if pool is None else _checked(options, argv, pool)
 
@@ -120,9 +126,11 @@ def _run(options, chosen, params, cases, folder, pool, log):
     from chaosnum.progress import Progress
     from chaosnum.recorder import Recorder
 
-    progress = None
+    progress = recorder = None
 
     def last_words():
+        if recorder:
+            recorder.stop()
         if log and progress:
             log.write("stopped", patience=0.3, **progress.counts())
         if not folder.lock.acquire(timeout=0.5):  # a file that is being written is finished first

@@ -18,10 +18,12 @@ import os
 import signal
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack, contextmanager
+from queue import Empty, SimpleQueue
 from threading import Thread
 from time import sleep
 
-from chaosnum.threads import count
+from chaosnum import check
+from chaosnum.threads import cores
 from chaosnum.work import EngineError, Work
 
 LOCAL = "local"
@@ -42,7 +44,7 @@ def processes(workers=None):
     ------
     concurrent.futures.Executor
     """
-    pool = _Renewing(count(workers))
+    pool = _Renewing(_count(workers))
     try:
         yield pool
     finally:
@@ -140,14 +142,8 @@ def dask(address=LOCAL, workers=None):
     with ExitStack() as stack:
         stack.enter_context(_silent("distributed"))
         if address == LOCAL:
-            address = stack.enter_context(_local_cluster(distributed, count(workers))).scheduler_address
-        try:
-            distributed.comm.resolve_address(address)  # a client of no address takes long to go
-            client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise EngineError(f"dask must be the address of a scheduler that answers, got {address!r} "
-                              f"({str(error).splitlines()[0]})") from error  # fmt: skip
-        stack.enter_context(client)
+            address = stack.enter_context(_local_cluster(distributed, _count(workers))).scheduler_address
+        client = stack.enter_context(_connected(distributed, address))
         threads = sum(client.nthreads().values())
         if not threads:
             raise EngineError(f"dask must be a cluster that has workers, got none at {address!r}")
@@ -156,11 +152,47 @@ def dask(address=LOCAL, workers=None):
         pool.shutdown(wait=False)
 
 
+def _count(workers):
+    return cores() if workers is None else check.whole("workers", workers, 1)
+
+
 def _local_cluster(distributed, workers):
     from multiprocessing import resource_tracker
 
+    import dask
+
     _quietly(resource_tracker)
-    return distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    # A cell whose worker died is run again by us, and so often as we say.
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        return distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=":0", silence_logs=logging.CRITICAL
+        )
+
+
+def _connected(distributed, address):
+    """A client of the scheduler at an address.
+
+    Something else that answers there, a page for browsers say, may keep it waiting, and beyond its own limit: so it is
+    waited for elsewhere, on a thread that does not keep the process.
+    """
+    found = SimpleQueue()
+
+    def connect():
+        try:
+            distributed.comm.resolve_address(address)  # a client of no address takes long to go
+            found.put(distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
+        except (OSError, ValueError, MemoryError) as error:
+            found.put(error)
+
+    Thread(target=connect, name="chaosnum-dask", daemon=True).start()
+    try:
+        client = found.get(timeout=2 * CONNECT_SECONDS)
+    except Empty:
+        client = TimeoutError("something else answers there")
+    if isinstance(client, Exception):
+        raise EngineError(f"dask must be the address of a scheduler that answers, got {address!r} "
+                          f"({str(client).splitlines()[0]})") from client  # fmt: skip
+    return client
 
 
 @contextmanager

@@ -74,6 +74,8 @@ class Ledger:
     """
 
     def __init__(self, path, *, writing=True):
+        if not (isinstance(path, str | os.PathLike) and Path(path).name):
+            raise LedgerError(f"ledger must be the name of a file, got {path!r}")
         self.path = Path(path)
         self.damaged = self.unread = 0  # what :meth:`sound` could not read
         self._cases, self._entries, self._synced = {}, {}, monotonic()

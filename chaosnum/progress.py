@@ -145,6 +145,7 @@ class Progress:
                 **self.counts(), "seconds": round(now - self._begun, 1), "cells_per_second": self._rate(now),
                 "seconds_left": None if left is None else round(min(left.seconds, rest), 1),
                 "at_least": left is not None and left.at_least and left.seconds < rest,
+                "most": round(rest, 1) if rest < inf else None,
             }  # fmt: skip
 
     def line(self):
@@ -204,5 +205,7 @@ def _time_words(at):
     few = at["at_least"] and left is not None and left < TELLING * at["seconds"]
     if left is None or few or at["cells"] >= at["of_cells"]:  # the last figures are no cells
         return words
+    if at["most"] is not None:  # more may be added
+        return f"{words}, at most {duration(at['most'])} left"
     digits = float(f"{max(left, 1.0):.2g}")  # more would be a show of accuracy
     return f"{words}, {'at least' if at['at_least'] else 'about'} {duration(digits)} left"

@@ -39,6 +39,7 @@ class Recorder(Observer):
         self._seconds = [0.0] * len(cases)  # that workers took for the cells of a case
         self._needs = {}  # of open verdicts, by rank: what they are on, what they need, the seconds so far
         self._unsaid = 0  # cells from the ledger that the log has not been told of
+        self._looked = {}  # by case: verdicts of the last look, where there may be another
         self.from_ledger = 0  # cells
         self.unkept = {}  # claims whose cells cannot be kept, and why
         self._places = {}  # of a verdict: its case and its rank in the plan
@@ -83,6 +84,18 @@ class Recorder(Observer):
     def advanced(self, cells):
         self.progress.advanced(cells)
 
+    def looked(self, index, judged):
+        self._looked[index] = judged
+        for verdict, _ in judged:
+            words = " ".join(filter(None, [verdict.claim, verdict.model, verdict.control]))
+            self.progress.say(f"{words}: {verdict.verdict} so far")
+
+    def stop(self):
+        """Write what stands of the claims that might have got more replicas: the run ends here."""
+        for judged in list(self._looked.values()):
+            for verdict, samples in judged:
+                self.verdict(verdict, samples)
+
     def verdict(self, verdict, samples):
         figure = verdict.claim, verdict.name, verdict.model, verdict.statistic
         case, rank = self._places[(*figure, verdict.control, _key(verdict.params))]
@@ -100,6 +113,7 @@ class Recorder(Observer):
         if not self._missing[figure]:
             self._queue.put(self._drawn.pop(figure))
         self._unjudged[case].discard(rank)
+        self._looked.pop(self._cases.index(case), None)
         words = " ".join(filter(None, [verdict.claim, verdict.model, verdict.control]))
         claims = sum(not ranks for ranks in self._unjudged.values())
         self.progress.judged(rank, outcome(shown), claims, f"{words}: {outcome(shown)}")

@@ -70,6 +70,7 @@ class RunFolder:
         self.verdicts = []  # in the order of the plan
         self._rows = []  # (rank, {table: bytes}, verdict, its text) in the order of arrival
         self._made = []  # folders that were not there before
+        self._begun, self._earlier = False, []  # files of an earlier run
         self._claim_folder()
         self.about = {
             "version": chaosnum.__version__,
@@ -82,6 +83,14 @@ class RunFolder:
             "files": sorted(["run.json", "verdicts.json", *_TABLES]),
         }
         self._about_texts = {key: pretty(value, 1) for key, value in self.about.items()}
+
+    def begin(self):
+        """Write the first files, in place of those of an earlier run: when there is something to put there."""
+        if self._begun:
+            return
+        self._begun = True
+        for name in self._earlier:
+            (self.path / name).unlink(missing_ok=True)
         self._note()
         self._write_verdicts()
         for name, columns in _TABLES.items():
@@ -110,6 +119,7 @@ class RunFolder:
             "samples.csv": _csv([*key, *cell] for cell in cells),
         }
         with self.lock:
+            self.begin()
             self._rows.append((len(self._rows) if rank is None else rank, rows, v, pretty(v, 2)))
             self.verdicts = [shown for _, _, shown, _ in self._ordered()]
             for name, data in rows.items():
@@ -129,6 +139,7 @@ class RunFolder:
     def finish(self, seconds):
         """The run is whole: put the tables into the order of the plan, which no thread has a hand in."""
         with self.lock:
+            self.begin()
             ordered = self._ordered()
             for name, columns in _TABLES.items() if ordered != self._rows else ():
                 self._write(name, b"".join([_csv([columns]), *(rows[name] for _, rows, _, _ in ordered)]))
@@ -139,7 +150,7 @@ class RunFolder:
     def discard(self):
         """Remove everything written, folders made included: for a run that fails before its first verdict."""
         with self.lock:
-            for name in self.about["files"]:
+            for name in self.about["files"] if self._begun else ():
                 (self.path / name).unlink(missing_ok=True)
             with suppress(OSError):  # a folder that somebody else has put something into stays
                 for folder in self._made:
@@ -155,8 +166,7 @@ class RunFolder:
             probe = self.path / ".partial"
             probe.write_bytes(b"")
             probe.unlink()
-            for name in earlier:
-                (self.path / name).unlink(missing_ok=True)
+            self._earlier = earlier
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ValueError(f"out must be a folder that can be written to, got {str(self.path)!r}: {reason}") from None

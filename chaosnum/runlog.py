@@ -18,7 +18,8 @@ and, by its event:
                     them from the ledger; claims that are done, of_claims (a claim counts once for each set of its
                     parameters); holds, violated, inconclusive, caught, missed: verdicts so far; seconds since the
                     start; cells_per_second over the last ten seconds, without those from the ledger; seconds_left, null
-                    where there is no ground for a number, and at_least, true where a part is of unknown cost
+                    where there is no ground for a number, and at_least, true where a part is of unknown cost; most,
+                    seconds that are left of the minutes given, or null
     verdict         claim, name, model, control, statistic, params; verdict (holds, violated, inconclusive); outcome,
                     which for a control is caught or missed; reason
     figure          files that were drawn; or error, why not

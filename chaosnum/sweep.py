@@ -100,6 +100,9 @@ class Observer:
     def added(self, index, cells):
         """So many cells of a case are to come beside those of the plan: a list, by scale."""
 
+    def looked(self, index, judged):
+        """Verdicts of a case that may get more replicas, each with its samples: what stands if the run ends here."""
+
     def verdict(self, verdict, samples):
         """A verdict, and its replicas: a list of ndarray, float64, one for each scale."""
 
@@ -194,6 +197,8 @@ def verify(
     """
     from chaosnum.blas import one_thread
 
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ValueError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
     cases = plan(claims, budget, control=control, params=params)
     seed = at_least("seed", seed, 0)
     workers = thread_count(threads)
@@ -225,6 +230,8 @@ def verify(
                 open_ends[index] = _judged(cases[index], values, effort.levels(index))
                 if effort.judge(index, [verdict for verdict, _ in open_ends[index]]):
                     report(index, open_ends.pop(index))
+                else:
+                    observer.looked(index, open_ends[index])
             for index in sorted(open_ends):
                 report(index, open_ends[index])
     except BaseException:

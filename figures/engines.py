@@ -16,7 +16,6 @@ are than one. Below three percent from 50 ms on, and at least 1.8 times, is what
     python figures/engines.py [--budget quick|standard|full] [--seed N] [--out runs/figures]
 """
 
-import multiprocessing
 import tempfile
 from contextlib import contextmanager
 from functools import partial
@@ -53,40 +52,19 @@ def loop(steps, seeds):
     return perf_counter() - begun
 
 
-def _loop(connection, steps):
-    """In a process of its own: loops over the seeds that come, and tells when each one is through."""
-    measure(steps, seed=0)
-    connection.send("ready")
-    while (task := connection.recv()) is not None:
-        connection.send(loop(*task))
-
-
 @contextmanager
-def loops(workers, steps):
-    """A function of seeds that runs them in plain loops of `workers` processes -> seconds."""
-    context = multiprocessing.get_context("spawn")
-    pipes, running = [], []
-    for _ in range(workers):
-        ours, theirs = context.Pipe()
-        running.append(context.Process(target=_loop, args=(theirs, steps), daemon=True))
-        running[-1].start()
-        theirs.close()
-        pipes.append(ours)
+def loops(workers):
+    """A function of seeds that runs them in plain loops, one in each of so many processes -> seconds."""
+    with engines.processes(workers) as pool:
 
-    def run(steps, seeds):
-        begun = perf_counter()
-        for k, pipe in enumerate(pipes):
-            pipe.send((steps, seeds[k::workers]))
-        for pipe in pipes:
-            pipe.recv()
-        return perf_counter() - begun
+        def run(steps, seeds):
+            begun = perf_counter()
+            for future in [pool.submit(loop, steps, seeds[k::workers]) for k in range(workers)]:
+                future.result()
+            return perf_counter() - begun
 
-    for pipe in pipes:
-        pipe.recv()
-    yield run
-    for pipe, process in zip(pipes, running):
-        pipe.send(None)
-        process.join()
+        run(10, range(2 * workers))  # they import and compile
+        yield run
 
 
 @contextmanager
@@ -142,7 +120,7 @@ def compute(budget="standard", seed=1, milliseconds=MILLISECONDS, rounds=None, s
     with tempfile.TemporaryDirectory() as folder:
         for workers in (1, 2):
             for name in names:
-                with engine(name, workers) as pool, loops(workers, 10) as plain:
+                with engine(name, workers) as pool, loops(workers) as plain:
                     sweep(10, 12, pool, workers, seed, Path(folder) / "first")  # workers import and compile
                     for ms in milliseconds:
                         steps = calibrated(ms)

@@ -18,6 +18,7 @@ from functools import partial
 from statistics import median
 
 import numpy as np
+from scipy.optimize import brentq
 
 import chaosnum as cn
 
@@ -153,8 +154,8 @@ def draw(rows):
                   capsize=1.5, label="measured")  # fmt: skip
     harm.plot(x, [r["expected"] for r in own], "-", color="0.25", lw=1.2, label="estimate, no bias")
     harm.axhline(1.0, color="0.25", lw=1, ls="--")
-    refused = [alpha for alpha in np.linspace(0.2, 2.0, 1801) if cn.single.lost(alpha) > cn.single.MOST]
-    harm.axvspan(0.2, max(refused), color="0.9", zorder=0)
+    edge = brentq(lambda alpha: np.log(cn.single.lost(alpha) / cn.single.MOST), 0.5, 1.0, xtol=1e-3)
+    harm.axvspan(0.2, edge, color="0.9", zorder=0)
     harm.set(yscale="log", xlim=(0.2, 2.05), xlabel="α (grey: float32 is refused)", ylabel="statistical errors",
              title="float32 − float64")  # fmt: skip
     for ax, place in ((time, (0.03, 0.05)), (memory, "upper right"), (harm, (0.38, 0.74))):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -190,6 +191,31 @@ def test_the_command_says_what_open_verdicts_need(toy, tmp_path):
     assert verdicts[1]["points"][0]["replicas"] > 8
     added = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert sum(line["cells"] for line in added if line["event"] == "added") >= 32
+
+
+def test_ctrl_c_keeps_what_was_judged_and_might_have_got_more(toy, tmp_path):
+    command = [sys.executable, "toy.py", "T2", "--minutes", "1", "--no-ledger", "--out", "run", "--log", "log"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not ((tmp_path / "log").exists() and '"added"' in (tmp_path / "log").read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and "stopped; 1 finished verdict is in run" in err
+    (kept,) = json.loads((tmp_path / "run" / "verdicts.json").read_text())["verdicts"]
+    assert kept["verdict"] == "inconclusive" and kept["needs"] > 1
+
+
+def test_cells_of_a_ledger_are_timed_before_more_of_them_are_run(tmp_path):
+    """Their cost is not known; the cheap claim must not wait for the one that does not fit."""
+    slow = claim("slow", -0.5, spread=0.9, seconds=0.2)
+    cheap = claim("cheap", -0.5, spread=0.9, seconds=0.001)
+    cn.verify([slow, cheap], ledger=tmp_path / "l")
+    watch = Watch()
+    cn.verify([slow, cheap], minutes=3 / 60, observer=watch, ledger=tmp_path / "l", threads=2)
+    assert watch.replicas["slow"] == [8] * 4 and watch.replicas["cheap"][0] >= 64
 
 
 def test_claims_that_are_not_reached_are_counted(toy, tmp_path):

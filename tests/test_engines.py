@@ -452,6 +452,37 @@ def test_wrong_options_are_one_line_and_nothing_else(options, line, toy, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+def test_copies_of_the_command_are_refused(toy, tmp_path):
+    """`mpiexec` without `--mpi` would run it as often, into one folder."""
+    _, err = ended(toy("run", ranks=2), status=2)
+    assert "mpiexec has started this command 2 times: add --mpi" in err and not (tmp_path / "run").exists()
+
+
+def test_something_else_that_answers_is_no_scheduler(toy, tmp_path):
+    import http.server
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    begun = time.monotonic()
+    _, err = ended(toy("run", "--dask", f"127.0.0.1:{server.server_port}"), status=2)
+    server.shutdown()
+    last = err.splitlines()[-1]
+    assert last.startswith("chaosnum: error: dask must be the address of a scheduler that answers, got '127.0.0.1:")
+    assert time.monotonic() - begun < 30 and "Traceback" not in err
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.6, 0.9, 1.5])
+def test_ctrl_c_ends_all_ranks_whenever_it_comes(seconds, toy):
+    process = toy("run", "--mpi", ranks=3)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    deadline = time.monotonic() + 10
+    while _alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert process.returncode != 0 and _alive(process.pid) == []
+
+
 def test_wrong_input_on_ranks_ends_all_of_them(toy, tmp_path):
     _, err = ended(toy("run", "--mpi", "--alpha", "3", ranks=3), status=2)
     assert err.count("alpha must lie in") == 1 and not (tmp_path / "run").exists()

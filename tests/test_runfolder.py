@@ -30,6 +30,7 @@ def dumped(folder):
 
 def test_json_files_are_what_json_dumps_makes(tmp_path):
     folder = RunFolder(tmp_path / "run", ABOUT)
+    folder.begin()
     assert texts(folder) == dumped(folder) and folder.summary()["verdicts"] == []
     for rank, alpha in ((2, 1.2), (0, 1.5), (1, 2.0)):
         folder.add(verdict(alpha), [(1, 0, 7, 0.5)], rank=rank)
@@ -46,10 +47,25 @@ def test_json_files_are_what_json_dumps_makes(tmp_path):
 
 @pytest.mark.parametrize("files", [5, None, "a.png", [["a.png"], {"b": 1}, 7, None, "../c.png", "a.png"]])
 def test_an_earlier_run_with_odd_names_of_files(tmp_path, files):
-    RunFolder(tmp_path, ABOUT)
+    RunFolder(tmp_path, ABOUT).begin()
     run = json.loads((tmp_path / "run.json").read_text())
     (tmp_path / "run.json").write_text(json.dumps(run | {"files": files}))
     for name in ("a.png", "c.pdf"):
         (tmp_path / name).write_text("")
-    RunFolder(tmp_path, ABOUT)
+    RunFolder(tmp_path, ABOUT).begin()
     assert (tmp_path / "a.png").exists() != isinstance(files, list) and (tmp_path / "c.pdf").exists()
+
+
+def test_an_earlier_run_stays_until_there_is_something_to_put_in_its_place(tmp_path):
+    earlier = RunFolder(tmp_path, ABOUT)
+    earlier.add(verdict(1.5), [(1, 0, 7, 0.5)])
+    earlier.finish(1.0)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    failed = RunFolder(tmp_path, ABOUT)
+    failed.discard()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    later = RunFolder(tmp_path, ABOUT)
+    later.add(verdict(2.0), [])
+    assert json.loads((tmp_path / "verdicts.json").read_text())["verdicts"][0]["params"]["alpha"] == 2.0
+    later.discard()
+    assert list(tmp_path.iterdir()) == []
