@@ -143,10 +143,10 @@ def _values(ledger):
 
 
 def _prune(options, argv):
-    from chaosnum import ledger as ledgers
     from chaosnum.fingerprint import code_version
+    from chaosnum.ledger_prune import prune
 
-    kept, gone, aside = ledgers.prune(options.ledger, lambda case: case["code"].startswith(code_version()))
+    kept, gone, aside = prune(options.ledger, lambda case: case["code"].startswith(code_version()))
     words = f"; the damaged file is now {aside}" if aside else ""
     print(f"{kept} cells kept, {gone} removed from {options.ledger}{words}")
     return 0

@@ -17,15 +17,6 @@ import chaosnum
 from chaosnum import claim, cli, cli_verify
 
 HERE = Path(__file__).parent
-SLOW = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path[:0] = [{root!r}, {here!r}]
-import toy_claims
-from chaosnum import cli, registry
-registry.claims = toy_claims.slow_ones
-sys.exit(cli.main(sys.argv[1:]))
-"""
 
 
 def no_constants(name):
@@ -288,7 +279,7 @@ def test_default_folder(capsys, toys, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("claims", "left"), [(["S1", "S2"], "1 finished verdict"), (["S2"], "before the first")])
 def test_ctrl_c_stops_at_once_and_keeps_what_is_finished(tmp_path, claims, left):
-    code = SLOW.format(root=str(HERE.parent), here=str(HERE))
+    code = toy_claims.SLOW.format(root=str(HERE.parent), here=str(HERE))
     out = tmp_path / "run"
     child = subprocess.Popen(
         [sys.executable, "-c", code, "verify", *claims, "--out", out],

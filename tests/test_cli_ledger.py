@@ -12,7 +12,8 @@ import pytest
 
 from chaosnum import cli
 from chaosnum.fingerprint import code_version
-from chaosnum.ledger import Cell, Ledger, LedgerError, key_of, prune
+from chaosnum.ledger import Cell, Ledger, LedgerError, key_of
+from chaosnum.ledger_prune import prune
 
 ABOUT = {
     "claim": "C1", "name": "rate", "model": "m", "control": None, "params": '{"alpha": 1.5}',

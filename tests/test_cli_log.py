@@ -12,20 +12,12 @@ from pathlib import Path
 
 import pytest
 from test_runlog import read
+from toy_claims import SLOW
 
 import chaosnum
 from chaosnum import cli, runabout, runlog
 
 HERE = Path(__file__).parent
-SLOW = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.path[:0] = [{root!r}, {here!r}]
-import toy_claims
-from chaosnum import cli, registry
-registry.claims = toy_claims.slow_ones
-sys.exit(cli.main(sys.argv[1:]))
-"""
 
 
 def run(capsys, *argv):

@@ -11,7 +11,8 @@ import textwrap
 
 import pytest
 
-from chaosnum.ledger import Cell, Ledger, LedgerError, key_of, prune
+from chaosnum.ledger import Cell, Ledger, LedgerError, key_of
+from chaosnum.ledger_prune import prune
 from chaosnum.ledgerfile import APPLICATION, SCHEMA
 
 ABOUT = {

@@ -53,3 +53,16 @@ def slow_ones():
                      scales=[100, 200, 400], replicas=4, predicts=cn.PowerLaw(-0.5))  # fmt: skip
     return [quick, cn.Claim("S2", "slow", "folklore", measure=slow, scales=[100, 200, 400], replicas=4,
                             predicts=cn.PowerLaw(-0.5))]  # fmt: skip
+
+
+# The command on the slow claims, as a script of its own: to be interrupted. Where the tests run in the background of a
+# shell, SIGINT is ignored, and children inherit that.
+SLOW = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path[:0] = [{root!r}, {here!r}]
+import toy_claims
+from chaosnum import cli, registry
+registry.claims = toy_claims.slow_ones
+sys.exit(cli.main(sys.argv[1:]))
+"""
